@@ -32,15 +32,15 @@ enum word_flag {
 };
 
 struct word {
-    struct str text;    // no white space inside; NFC, logical order
-    struct rect bbox;   // x from the advances, y from the font's ascent and descent
-    float baseline;     // y; for rotated words see angle
-    float size;         // pt
-    int style;          // index in content->styles
-    int angle;          // direction of reading: 0 right, 90 down, 180 left, 270 up
-    unsigned flags;     // enum word_flag
-    float confidence;   // 0..1; 1 for the text layer
-    int link;           // index + 1 in content->links; 0: none
+    struct str text;  // no white space inside; NFC, logical order
+    struct rect bbox; // x from the advances, y from the font's ascent and descent
+    float baseline;   // y; for rotated words see angle
+    float size;       // pt
+    int style;        // index in content->styles
+    int angle;        // direction of reading: 0 right, 90 down, 180 left, 270 up
+    unsigned flags;   // enum word_flag
+    float confidence; // 0..1; 1 for the text layer
+    int link;         // index + 1 in content->links; 0: none
 };
 
 /* A visible, axis-parallel stroke: a drawn line, a thin filled rectangle, the side of a stroked one. */
@@ -59,10 +59,10 @@ struct fill {
 /* A picture, or a cluster of drawing that is no table: a chart, a diagram. */
 struct picture {
     struct rect bbox;
-    bool vector;     // made of paths
-    struct str png;  // cut out; empty when it was too small or cutting was not asked for
+    bool vector;    // made of paths
+    struct str png; // cut out; empty when it was too small or cutting was not asked for
     int width_px, height_px;
-    struct str alt;  // from the structure tree, if there
+    struct str alt; // from the structure tree, if there
 };
 
 struct link {
@@ -112,11 +112,11 @@ struct glyph {
     bool vertical;           // belongs to a font in vertical writing mode
 };
 
-/* Builds content->words from glyphs in the source's order (white space may be among them: it is a
- * hint). Words are cut where the gap to the next glyph exceeds 0.22 of the size, where the baseline
- * steps, style changes notwithstanding; letters spaced for effect are put together again; right-to-
- * left runs are brought into logical order by geometry; doubled glyphs (drawn twice to look bold)
- * are dropped; text is composed (NFC), presentation forms and ligatures are replaced by letters. */
+/* Builds content->words from glyphs in the source's order, white space among them. A word ends at
+ * white space, at a gap over 0.22 of the size, where the baseline steps and where the style changes
+ * (then the next one has no WORD_SPACE_BEFORE). Letters spaced for effect are put together again;
+ * right-to-left words are brought into logical order by geometry; text is composed (NFC),
+ * presentation forms and ligatures become letters. */
 void words_from_glyphs(struct content *content, const struct glyph *glyphs, size_t n,
                        struct arena *arena);
 

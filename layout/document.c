@@ -5,9 +5,9 @@
 
 #include "util/arena.h"
 
-const char *const block_kind_names[N_BLOCK_KINDS] = {
-    "paragraph", "heading", "list-item", "table",    "figure",   "caption",
-    "code",      "quote",   "formula",   "footnote", "furniture"};
+const char *const block_kind_names[N_BLOCK_KINDS] = {"paragraph", "heading",  "list-item", "table",
+                                                     "figure",    "caption",  "code",      "quote",
+                                                     "formula",   "footnote", "furniture"};
 const char *const engine_names[N_ENGINES] = {"none", "text", "tesseract"};
 const char *const page_state_names[N_PAGE_STATES] = {"ok", "degraded", "failed"};
 const char *const furniture_names[4] = {"header", "footer", "page-number", "other"};

@@ -82,13 +82,20 @@ struct figure {
     struct str alt; // what it shows: caption or words inside it; may be empty
 };
 
-enum number_style { NUMBER_NONE, NUMBER_DECIMAL, NUMBER_LOWER_ALPHA, NUMBER_UPPER_ALPHA, NUMBER_LOWER_ROMAN, NUMBER_UPPER_ROMAN };
+enum number_style {
+    NUMBER_NONE,
+    NUMBER_DECIMAL,
+    NUMBER_LOWER_ALPHA,
+    NUMBER_UPPER_ALPHA,
+    NUMBER_LOWER_ROMAN,
+    NUMBER_UPPER_ROMAN
+};
 enum check_box { CHECK_NONE, CHECK_EMPTY, CHECK_DONE };
 
 struct list_mark {
-    struct str label;         // as printed: "3.", "(a)", "•"; not part of the block's text
-    enum number_style style;  // NUMBER_NONE: a bullet
-    int number;               // 3 for "3." and "(c)"; 0 for a bullet
+    struct str label;        // as printed: "3.", "(a)", "•"; not part of the block's text
+    enum number_style style; // NUMBER_NONE: a bullet
+    int number;              // 3 for "3." and "(c)"; 0 for a bullet
     enum check_box check;
 };
 
@@ -96,8 +103,8 @@ enum furniture_kind { FURNITURE_HEADER, FURNITURE_FOOTER, FURNITURE_PAGE_NUMBER,
 
 struct block {
     enum block_kind kind;
-    int level;             // heading: 1..6; list item and quote: depth from 0
-    struct place *places;  // at least one, in reading order
+    int level;            // heading: 1..6; list item and quote: depth from 0
+    struct place *places; // at least one, in reading order
     size_t n_places;
     enum engine_id engine; // who read the text
     float confidence;      // 0..1; 1 for a sound PDF text layer
@@ -107,31 +114,32 @@ struct block {
     struct figure *figure; // figure only; formula may have one too
     struct list_mark mark; // list item; footnote: label is the mark it is bound to
     enum furniture_kind furniture;
-    struct block *next;    // for lists of blocks; exporters ignore it
+    struct block *next; // for lists of blocks; exporters ignore it
 };
 
 /* How a page fared. */
 enum page_state { PAGE_OK, PAGE_DEGRADED, PAGE_FAILED, N_PAGE_STATES };
 
 struct page_info {
-    int number; // from 1
-    struct str label; // as the PDF calls it ("iv"); empty when it has no label of its own
+    int number;          // from 1
+    struct str label;    // as the PDF calls it ("iv"); empty when it has no label of its own
     float width, height; // pt, upright
     int rotation;        // quarter turns clockwise that made the page upright: 0, 90, 180, 270
     float skew_deg;      // what was turned away after that, counter-clockwise positive
     enum engine_id engine;
-    struct str reason;   // why this engine: "text layer", "no text layer", "garbled text layer", ...
+    struct str reason; // why this engine: "text layer", "no text layer", "garbled text layer", ...
     enum page_state state;
-    struct str message;  // what went wrong when the state is not OK; warnings otherwise; may be empty
+    struct str
+        message; // what went wrong when the state is not OK; warnings otherwise; may be empty
     float confidence;
     struct str language; // what Tesseract was told, "eng+fra"; empty for the text layer
 };
 
 struct document {
-    struct str source; // the input's name, as given
+    struct str source;                                     // the input's name, as given
     struct str title, author, subject, keywords, language; // language: BCP 47, may be empty
-    struct str created; // from the document's own metadata, RFC 3339, may be empty
-    int n_pages;        // in the source
+    struct str created;      // from the document's own metadata, RFC 3339, may be empty
+    int n_pages;             // in the source
     struct page_info *pages; // the pages converted, ascending
     size_t n_page_infos;
 };
@@ -139,7 +147,7 @@ struct document {
 extern const char *const block_kind_names[N_BLOCK_KINDS]; // "paragraph", ...
 extern const char *const engine_names[N_ENGINES];         // "none", "text", "tesseract"
 extern const char *const page_state_names[N_PAGE_STATES]; // "ok", "degraded", "failed"
-extern const char *const furniture_names[4];              // "header", "footer", "page-number", "other"
+extern const char *const furniture_names[4];    // "header", "footer", "page-number", "other"
 extern const char *const number_style_names[6]; // "bullet", "decimal", "lower-alpha", ...
 extern const char *const check_box_names[3];    // "none", "empty", "done"
 

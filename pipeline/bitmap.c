@@ -12,7 +12,8 @@ enum status bitmap_new(struct bitmap *bitmap, int width, int height, int n_chann
         return fail(err, STATUS_LIMIT, "%d x %d pixels, the limit is %zu million", width, height,
                     max_pixels / 1000000);
     *bitmap = (struct bitmap){.width = width, .height = height, .n_channels = n_channels};
-    bitmap->px = mem_alloc(mem_product(mem_product((size_t)width, (size_t)height), (size_t)n_channels));
+    bitmap->px =
+        mem_alloc(mem_product(mem_product((size_t)width, (size_t)height), (size_t)n_channels));
     return STATUS_OK;
 }
 

@@ -14,10 +14,10 @@ struct arena;
 
 /* Grey (1 channel) or RGB (3 channels), 8 bits each, rows from the top, no padding. */
 struct bitmap {
-    int width, height;  // px
-    int n_channels;     // 1 or 3
-    float dpi;          // 0: unknown
-    uint8_t *px;        // [height, width, n_channels]
+    int width, height; // px
+    int n_channels;    // 1 or 3
+    float dpi;         // 0: unknown
+    uint8_t *px;       // [height, width, n_channels]
 };
 
 /* A new picture, black. Errors: LIMIT when width * height exceeds max_pixels. */

@@ -11,7 +11,7 @@
 struct ocr; // keeps the loaded languages from page to page
 
 struct ocr_options {
-    const char *lang;  // "eng+fra"; NULL: the script is detected page by page
+    const char *lang; // "eng+fra"; NULL: the script is detected page by page
     size_t max_pixels;
 };
 

@@ -23,8 +23,8 @@ struct read_options {
     int dpi;                      // of rendering for OCR; 0: chosen from the page
     const char *const *passwords; // tried in turn, after the empty one
     size_t n_passwords;
-    bool figures;                 // cut pictures out as PNG
-    size_t max_pixels;            // of any picture, decoded or rendered
+    bool figures;      // cut pictures out as PNG
+    size_t max_pixels; // of any picture, decoded or rendered
     int max_pages;
 };
 

@@ -10,12 +10,19 @@ static const struct {
     const char *name, *in, *want;
 } clean_cases[] = {
     {"plain", "abc\tdef\n", "abc\tdef\n"},
-    {"bad byte", "a\xff" "b", "a\xef\xbf\xbd" "b"},
+    {"bad byte",
+     "a\xff"
+     "b",
+     "a\xef\xbf\xbd"
+     "b"},
     {"truncated sequence", "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
     {"overlong slash", "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},
     {"surrogate", "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
     {"controls go", "a\x01\x1b[31mb\x7f", "a[31mb"},
-    {"right-to-left override goes", "a\xe2\x80\xae" "b", "ab"},
+    {"right-to-left override goes",
+     "a\xe2\x80\xae"
+     "b",
+     "ab"},
     {"joiner stays", "\xe2\x80\x8c", "\xe2\x80\x8c"},
     {"astral", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
 };
@@ -25,9 +32,8 @@ static const struct {
     int decimals;
     const char *want;
 } number_cases[] = {
-    {0, 2, "0"},           {12.5, 2, "12.5"},   {-0.25, 2, "-0.25"}, {1.005, 1, "1"},
-    {0.05, 2, "0.05"},     {-0.001, 2, "0"},    {3.999, 2, "4"},     {0.0 / 1.0, 3, "0"},
-    {1e300, 2, "0"},
+    {0, 2, "0"},      {12.5, 2, "12.5"}, {-0.25, 2, "-0.25"}, {1.005, 1, "1"}, {0.05, 2, "0.05"},
+    {-0.001, 2, "0"}, {3.999, 2, "4"},   {0.0 / 1.0, 3, "0"}, {1e300, 2, "0"},
 };
 
 int main(void) {

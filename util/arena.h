@@ -20,7 +20,7 @@ void arena_free(struct arena *arena); // NULL is fine; runs the closers, last re
 /* Frees everything but one block, for an arena that is used again and again. Runs the closers. */
 void arena_reset(struct arena *arena);
 
-void *arena_alloc(struct arena *arena, size_t n_bytes); // zeroed, aligned for any type
+void *arena_alloc(struct arena *arena, size_t n_bytes);  // zeroed, aligned for any type
 struct str arena_str(struct arena *arena, struct str s); // a copy; NUL-terminated behind its end
 struct str arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -22,10 +22,10 @@ struct buf {
     enum status status; // the first failure: NOMEM (maximum reached) or IO
 };
 
-void buf_open(struct buf *buf, size_t max);             // in memory
-void buf_open_fd(struct buf *buf, int fd, size_t max);  // drains into fd, which stays the caller's
-enum status buf_flush(struct buf *buf);                 // writes out what is held; returns buf->status
-void buf_close(struct buf *buf);                        // frees the memory; does not flush
+void buf_open(struct buf *buf, size_t max);            // in memory
+void buf_open_fd(struct buf *buf, int fd, size_t max); // drains into fd, which stays the caller's
+enum status buf_flush(struct buf *buf); // writes out what is held; returns buf->status
+void buf_close(struct buf *buf);        // frees the memory; does not flush
 
 void buf_put(struct buf *buf, struct str s);
 void buf_puts(struct buf *buf, const char *c_string);

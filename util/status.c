@@ -41,8 +41,8 @@ enum status fail_in(struct error *err, const char *format, ...) {
 }
 
 const char *status_name(enum status status) {
-    static const char *const names[N_STATUS] = {"ok",       "memory", "io",    "format",
+    static const char *const names[N_STATUS] = {"ok",          "memory", "io",       "format",
                                                 "unsupported", "empty",  "password", "argument",
-                                                "limit",    "device", "missing"};
+                                                "limit",       "device", "missing"};
     return (unsigned)status < N_STATUS ? names[status] : "unknown";
 }

@@ -66,7 +66,12 @@ bool str_number(struct str s, uint64_t max, uint64_t *out, size_t *n_read) {
 bool utf8_next(struct str *s, uint32_t *code_point) {
     if (s->n == 0) return false;
     unsigned char lead = (unsigned char)s->s[0];
-    size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    size_t n = lead < 0x80   ? 1
+               : lead < 0xc2 ? 0
+               : lead < 0xe0 ? 2
+               : lead < 0xf0 ? 3
+               : lead < 0xf5 ? 4
+                             : 0;
     uint32_t c = n == 1 ? lead : lead & (0xffu >> (n + 1));
     bool ok = n >= 1 && n <= s->n;
     for (size_t i = 1; ok && i < n; i++) {
