@@ -21,7 +21,7 @@ BUILD = build$(if $(SAN),-san)$(if $(DEBUG),-debug)
 VERSION = 0.1.0
 
 PACKAGES = poppler-glib cairo libqpdf tesseract lept libtiff-4 libxml-2.0 jansson libzip libcrypto \
-           libexif libseccomp
+           libexif libopenjp2 libseccomp
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla
 OPT = $(if $(SAN)$(DEBUG),-O1 -g,-O2 -g)
 SANFLAGS = $(if $(SAN),$(SANITIZERS) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
