@@ -1,0 +1,22 @@
+/*
+ * layout/headings.h - which units are headings, and of what level.
+ */
+#ifndef LAYOUT_HEADINGS_H
+#define LAYOUT_HEADINGS_H
+
+#include "layout/blocks.h"
+#include "layout/survey.h"
+
+struct outline; // the document's bookmarks, ready to be searched
+
+struct outline *outline_new(const struct outline_entry *entries, size_t n);
+void outline_free(struct outline *outline); // NULL is fine
+/* The level of the entry with this text on this page (one page off is forgiven), or 0. */
+int outline_level(const struct outline *outline, int page, struct str text);
+
+/* Turns paragraphs and list items that are headings into such and gives them a level. *last_level
+ * is the level of the heading before, 0 at the start: none is skipped downwards. */
+void headings_decide(struct sheet *sheet, const struct survey *survey,
+                     const struct outline *outline, struct unit *units, int *last_level);
+
+#endif

@@ -1,0 +1,266 @@
+/* layout/order.c - see order.h. */
+#include "layout/order.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layout/document.h"
+#include "layout/script.h"
+#include "util/arena.h"
+
+enum { MAX_GAPS = 64, MAX_DEPTH = 12 };
+static const float VALLEY = 0.8f; // of the body size: the narrowest white strip between columns
+
+struct span_x {
+    float a, b;
+};
+
+struct orderer {
+    struct sheet *sheet;
+    struct flow *first, **tail;
+    struct flow *open; // the flow that standing rows are added to
+    size_t cap;
+};
+
+static int by_top(const void *a, const void *b) {
+    const struct line *x = *(struct line *const *)a, *y = *(struct line *const *)b;
+    if (x->bbox.y0 != y->bbox.y0) return x->bbox.y0 < y->bbox.y0 ? -1 : 1;
+    if (x->bbox.x0 != y->bbox.x0) return x->bbox.x0 < y->bbox.x0 ? -1 : 1;
+    return 0;
+}
+
+static void emit(struct orderer *o, struct line *line) {
+    struct arena *arena = o->sheet->arena;
+    if (!o->open) {
+        o->open = ARENA_NEW(arena, struct flow);
+        o->open->x0 = line->bbox.x0;
+        o->open->x1 = line->bbox.x1;
+        *o->tail = o->open;
+        o->tail = &o->open->next;
+        o->cap = 0;
+    }
+    struct flow *f = o->open;
+    f->lines = arena_grow(arena, f->lines, f->n, &o->cap, sizeof *f->lines);
+    f->lines[f->n++] = line;
+    if (line->bbox.x0 < f->x0) f->x0 = line->bbox.x0;
+    if (line->bbox.x1 > f->x1) f->x1 = line->bbox.x1;
+}
+
+/* ---- white strips ---- */
+
+/* Takes [a, b] out of the strips; those that become too narrow go. */
+static int cut_gaps(struct span_x *gaps, int n, float a, float b, float least) {
+    int out = 0;
+    struct span_x next[MAX_GAPS * 2];
+    for (int i = 0; i < n; i++) {
+        struct span_x left = {gaps[i].a, fminf(gaps[i].b, a)},
+                      right = {fmaxf(gaps[i].a, b), gaps[i].b};
+        if (left.b - left.a >= least && out < MAX_GAPS) next[out++] = left;
+        if (right.b - right.a >= least && right.a > left.a && out < MAX_GAPS) next[out++] = right;
+    }
+    memcpy(gaps, next, (size_t)out * sizeof *gaps);
+    return out;
+}
+
+struct side {
+    int rows; // distinct baselines
+    float y0, y1;
+    int words;
+};
+
+static struct side look_at(struct line **items, size_t n, float mid, bool left) {
+    struct side s = {0, 1e9f, -1e9f, 0};
+    float last = -1e9f;
+    for (size_t i = 0; i < n; i++) {
+        bool is_left = (items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid;
+        if (is_left != left) continue;
+        const struct line *l = items[i];
+        if (l->solid)
+            s.rows +=
+                1 + (int)(rect_height(l->bbox) / 12); // a box stands for the rows it is as high as
+        else if (l->bbox.y0 > last + 2)
+            s.rows++;
+        last = l->bbox.y0;
+        s.words += (int)l->n_words;
+        s.y0 = fminf(s.y0, l->bbox.y0);
+        s.y1 = fmaxf(s.y1, l->bbox.y1);
+    }
+    return s;
+}
+
+/* Rows whose two halves sit on one baseline and of which one is a short label: a list of names and
+ * values, to be read across. */
+static bool reads_across(struct line **items, size_t n, float mid) {
+    int left = 0, right = 0, paired = 0, left_words = 0, right_words = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (items[i]->solid) return false;
+        bool is_left = (items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid;
+        *(is_left ? &left : &right) += 1;
+        *(is_left ? &left_words : &right_words) += (int)items[i]->n_words;
+        if (!is_left) continue;
+        for (size_t k = 0; k < n; k++) {
+            if ((items[k]->bbox.x0 + items[k]->bbox.x1) / 2 < mid) continue;
+            if (fabsf(items[k]->baseline - items[i]->baseline) < 0.3f * items[i]->size) {
+                paired++;
+                break;
+            }
+        }
+    }
+    if (!left || !right) return false;
+    float lw = (float)left_words / (float)left, rw = (float)right_words / (float)right;
+    int fewer = left < right ? left : right;
+    return paired * 10 >= fewer * 9 && paired * 10 >= left * 8 && (lw <= 3 || (lw <= 4 && rw <= 4));
+}
+
+/* The strip that parts the run best: interior, with enough on both sides. Returns its middle, or
+ * NAN. */
+static float best_valley(struct line **items, size_t n, const struct span_x *gaps, int n_gaps,
+                         float *width) {
+    float best = NAN, best_score = 0;
+    for (int i = 0; i < n_gaps; i++) {
+        float mid = (gaps[i].a + gaps[i].b) / 2;
+        struct side l = look_at(items, n, mid, true), r = look_at(items, n, mid, false);
+        if (l.rows < 2 || r.rows < 2 || (l.rows < 3 && r.rows < 3)) continue;
+        float overlap = fminf(l.y1, r.y1) - fmaxf(l.y0, r.y0);
+        if (overlap < 0.3f * fminf(l.y1 - l.y0, r.y1 - r.y0)) continue;
+        if (reads_across(items, n, mid)) continue;
+        float score = (gaps[i].b - gaps[i].a) * (float)(l.rows < r.rows ? l.rows : r.rows);
+        if (score > best_score) best_score = score, best = mid, *width = gaps[i].b - gaps[i].a;
+    }
+    return best;
+}
+
+/* What hangs below the columns on one side only, set apart from them and followed by a row across:
+ * it belongs to that row. Returns how many items at the end of the run to leave out. */
+static size_t trim_tail(const struct sheet *sheet, struct line **items, size_t n, float mid) {
+    size_t keep = n;
+    while (keep > 3) {
+        const struct line *last = items[keep - 1];
+        bool left = (last->bbox.x0 + last->bbox.x1) / 2 < mid;
+        float other = -1e9f, above = -1e9f;
+        for (size_t i = 0; i + 1 < keep; i++) {
+            bool l = (items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid;
+            float *bottom = l == left ? &above : &other;
+            if (items[i]->bbox.y1 > *bottom) *bottom = items[i]->bbox.y1;
+        }
+        if (last->bbox.y0 < other || last->bbox.y0 - above < 0.75f * sheet->pitch) break;
+        keep--;
+    }
+    return n - keep;
+}
+
+static void order(struct orderer *o, struct line **items, size_t n, int depth);
+
+static void split(struct orderer *o, struct line **items, size_t n, float mid, int depth) {
+    struct line **side = ARENA_ARRAY(o->sheet->arena, n, struct line *);
+    for (int right = 0; right < 2; right++) {
+        size_t k = 0;
+        for (size_t i = 0; i < n; i++)
+            if (((items[i]->bbox.x0 + items[i]->bbox.x1) / 2 >= mid) == right) side[k++] = items[i];
+        o->open = NULL;
+        order(o, side, k, depth + 1);
+    }
+    o->open = NULL;
+}
+
+/* Emits the row that begins with items[i]: what stands on its baseline, from left to right. Items
+ * emitted are set to NULL. */
+static void emit_row(struct orderer *o, struct line **items, size_t n, size_t i) {
+    const struct line *first = items[i];
+    struct line *row[64];
+    size_t k = 0;
+    for (size_t j = i; j < n && k < 64; j++) {
+        if (!items[j]) continue;
+        if (items[j]->bbox.y0 > first->bbox.y1) break;
+        bool same = j == i || (!first->solid && !items[j]->solid &&
+                               fabsf(items[j]->baseline - first->baseline) <
+                                   0.45f * fminf(first->size, items[j]->size));
+        if (!same) continue;
+        size_t at = k++;
+        for (; at > 0 && row[at - 1]->bbox.x0 > items[j]->bbox.x0; at--) row[at] = row[at - 1];
+        row[at] = items[j];
+        items[j] = NULL;
+    }
+    for (size_t j = 0; j < k; j++) emit(o, row[j]);
+}
+
+static size_t compact(struct line **items, size_t n) {
+    size_t out = 0;
+    for (size_t i = 0; i < n; i++)
+        if (items[i]) items[out++] = items[i];
+    return out;
+}
+
+static void order(struct orderer *o, struct line **items, size_t n, int depth) {
+    float least = VALLEY * o->sheet->body;
+    while (n > 0) {
+        float x0 = 1e9f, x1 = -1e9f;
+        for (size_t i = 0; i < n; i++)
+            x0 = fminf(x0, items[i]->bbox.x0), x1 = fmaxf(x1, items[i]->bbox.x1);
+        struct span_x gaps[MAX_GAPS * 2] = {{x0, x1}}, before[MAX_GAPS * 2];
+        int n_gaps = 1, n_before = 1;
+        size_t end = 0;
+        memcpy(before, gaps, sizeof before);
+        while (end < n) {
+            memcpy(before, gaps, sizeof before);
+            n_before = n_gaps;
+            n_gaps = cut_gaps(gaps, n_gaps, items[end]->bbox.x0, items[end]->bbox.x1, least);
+            // strips at the rim are no valleys
+            bool interior = n_gaps > 0;
+            if (!interior) break;
+            end++;
+        }
+        bool ended_by_row = end < n;
+        if (!ended_by_row) memcpy(before, gaps, sizeof before), n_before = n_gaps;
+        float width = 0;
+        float mid =
+            end >= 4 && depth < MAX_DEPTH ? best_valley(items, end, before, n_before, &width) : NAN;
+        if (!isnan(mid)) {
+            size_t run = ended_by_row ? end - trim_tail(o->sheet, items, end, mid) : end;
+            split(o, items, run, mid, depth);
+            items += run;
+            n -= run;
+            continue;
+        }
+        emit_row(o, items, n, 0);
+        n = compact(items, n);
+    }
+}
+
+/* A list mark and its text are one thing, however wide the gap. */
+static size_t join_marks(struct sheet *sheet, struct line **lines, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        struct line *mark = lines[i];
+        if (!mark || mark->solid || mark->n_words != 1 || mark->n_chars > 5) continue;
+        struct str s = mark->words[0]->text;
+        uint32_t first = str_first_char(s), last = str_last_char(s);
+        bool bullet = utf8_length(s) == 1 && !char_is_letter(first) && !char_is_digit(first);
+        bool number = (last == '.' || last == ')') && n > 1 &&
+                      (char_is_digit(first) || first == '(' || char_is_letter(first));
+        if (!bullet && !number) continue;
+        size_t best = n;
+        for (size_t k = i > 12 ? i - 12 : 0; k < n && k < i + 12; k++) {
+            if (k == i || !lines[k] || lines[k]->solid) continue;
+            float gap = lines[k]->bbox.x0 - mark->bbox.x1;
+            if (gap < 0 || gap > 4 * mark->size) continue;
+            if (fabsf(lines[k]->baseline - mark->baseline) > 0.35f * lines[k]->size) continue;
+            if (best == n || lines[k]->bbox.x0 < lines[best]->bbox.x0) best = k;
+        }
+        if (best == n) continue;
+        lines[best] = line_join(sheet->arena, sheet->content, mark, lines[best]);
+        lines[i] = NULL;
+    }
+    return compact(lines, n);
+}
+
+struct flow *order_find(struct sheet *sheet, struct line **lines, size_t n) {
+    struct orderer o = {.sheet = sheet};
+    o.tail = &o.first;
+    n = join_marks(sheet, lines, n);
+    struct line **items = ARENA_ARRAY(sheet->arena, n + 1, struct line *);
+    memcpy(items, lines, n * sizeof *items);
+    qsort(items, n, sizeof *items, by_top);
+    order(&o, items, n, 0);
+    return o.first;
+}
