@@ -278,6 +278,23 @@ static void escape_heading_end(struct inlines *in) {
     if (i < in->text.n && (i == 0 || is_blank(in->text.s[i - 1]))) in->escape[i] = true;
 }
 
+/* GFM finds bare URLs by itself, and in these a backslash or reference is taken as it stands. So an
+ * address in which something must be escaped is kept from being found. */
+static void escape_addresses(struct inlines *in) {
+    for (size_t from = 0, to; from < in->text.n; from = to + 1) {
+        for (to = from; to < in->text.n && !is_blank(in->text.s[to]);) to++;
+        size_t last = to; // the last byte that is not written as it is
+        while (last > from && !in->escape[last - 1] &&
+               !(in->place == MARKDOWN_CELL && in->text.s[last - 1] == '|'))
+            last--;
+        for (size_t i = from; i < last; i++) {
+            struct str rest = str_sub(in->text, i, last);
+            if (str_starts(rest, STR("://"))) in->escape[i] = true;
+            if (str_starts(rest, STR("www."))) in->escape[i + 3] = true;
+        }
+    }
+}
+
 /* ---- output ---- */
 
 static void put_escaped(struct inlines *in, size_t from, size_t to) {
@@ -319,16 +336,15 @@ static bool is_code(const struct inlines *in, const struct run *r) {
     return true;
 }
 
-/* "&copy=" in a destination would be an entity. */
+/* A destination knows entities, too; the encoded URI holds nothing else that could end it. */
 static void put_destination(struct buf *out, struct str uri) {
     struct buf encoded;
     buf_open(&encoded, 0);
     put_uri(&encoded, uri);
+    struct inlines in = {.text = buf_str(&encoded)};
     for (size_t i = 0; i < encoded.n; i++) {
-        if (encoded.data[i] == '&')
-            buf_puts(out, "&amp;");
-        else
-            buf_putc(out, encoded.data[i]);
+        buf_putc(out, encoded.data[i]);
+        if (encoded.data[i] == '&' && is_entity(&in, i)) buf_puts(out, "amp;");
     }
     buf_close(&encoded);
 }
@@ -405,6 +421,7 @@ void markdown_put_runs(struct buf *out, const struct runs *all, enum markdown_pl
     escape_at_run_ends(&in);
     if (place == MARKDOWN_BLOCK && !segments[0].emphasis) escape_line_start(&in);
     if (place == MARKDOWN_HEADING) escape_heading_end(&in);
+    escape_addresses(&in);
     for (size_t i = 0; i < n; i++) put_segment(&in, segments + i);
 }
 

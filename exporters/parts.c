@@ -218,9 +218,13 @@ void put_attribute(struct buf *out, const char *name, struct str value) {
 int64_t hundredths(float value) {
     if (!isfinite(value)) return 0;
     double v = value;
-    if (v > 1e9) v = 1e9;
-    if (v < -1e9) v = -1e9;
+    if (v > 1e6) v = 1e6;
+    if (v < -1e6) v = -1e6;
     return llround(v * 100);
+}
+
+float clamped_confidence(float value) {
+    return value > 1 ? 1 : value > 0 ? value : 0;
 }
 
 void put_hundredths(struct buf *out, int64_t n) {

@@ -58,6 +58,7 @@ void put_attribute(struct buf *out, const char *name, struct str value);
 bool is_markup_char(uint32_t c);
 
 int64_t hundredths(float value);                 // rounded; NaN is 0, huge values are clamped
+float clamped_confidence(float value);           // into 0..1; NaN is 0
 void put_hundredths(struct buf *out, int64_t n); // as a decimal number: 1250 is 12.5
 void put_rect(struct buf *out, struct rect r, const char *between);
 
