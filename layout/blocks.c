@@ -142,7 +142,7 @@ static bool begins_block(struct sheet *sheet, const struct state *s, const struc
     if (indent < -0.8f * size)
         return n_before >= 2 && !large &&
                s->flow->lines[s->start]->bbox.x0 < p->bbox.x0 - 0.5f * size;
-    if (large) return false;
+    if (large || (last_char(p) == '-' && char_is_lower(first_char(c)))) return false;
     if (!would_have_fitted(s, p, c)) return false;
     uint32_t first = first_char(c);
     return ends_sentence(p) || char_is_upper(first) || char_is_digit(first) ||

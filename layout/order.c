@@ -57,7 +57,7 @@ static int cut_gaps(struct span_x *gaps, int n, float a, float b, float least) {
         struct span_x left = {gaps[i].a, fminf(gaps[i].b, a)},
                       right = {fmaxf(gaps[i].a, b), gaps[i].b};
         if (left.b - left.a >= least && out < MAX_GAPS) next[out++] = left;
-        if (right.b - right.a >= least && right.a > left.a && out < MAX_GAPS) next[out++] = right;
+        if (right.b - right.a >= least && out < MAX_GAPS) next[out++] = right;
     }
     memcpy(gaps, next, (size_t)out * sizeof *gaps);
     return out;
@@ -92,6 +92,7 @@ static struct side look_at(struct line **items, size_t n, float mid, bool left) 
 /* Rows whose two halves sit on one baseline and of which one is a short label: a list of names and
  * values, to be read across. */
 static bool reads_across(struct line **items, size_t n, float mid) {
+    if (n > 400) return false; // nobody lists that much on a page; and it takes n squared
     int left = 0, right = 0, paired = 0, left_words = 0, right_words = 0;
     for (size_t i = 0; i < n; i++) {
         if (items[i]->solid) return false;

@@ -295,6 +295,23 @@ static struct rim_place place_near(const struct survey *s, int end, int height) 
     return sum;
 }
 
+/* Does the line repeat, count, or stand where other pages have such a line? */
+static bool is_furniture(const struct survey *s, const struct sheet *sheet, const struct line *l,
+                         const struct rim_line *r) {
+    unsigned pages = (unsigned)s->n_pages;
+    struct rim_place p = place_near(s, r->end, r->height);
+    const struct rim_text *t = rim_slot((struct survey *)s, masked_hash(l, r->end), false);
+    unsigned repeats = t ? t->pages : 0;
+    if (pages >= 3 && repeats >= 3 && repeats * 8 >= pages) return true;
+    if (pages == 2 && repeats == 2) return true;
+    if (is_page_number(l) && r->row == 0 &&
+        (pages == 1 || p.numbers * 3 >= p.pages || p.numbers >= 3))
+        return true;
+    // a chapter title that changes, always in the same place
+    return pages >= 5 && r->row == 0 && p.pages * 2 > pages && p.outermost * 10 > p.pages * 9 &&
+           p.isolated * 10 > p.pages * 9 && l->size < 1.2f * sheet->body;
+}
+
 void survey_furniture(const struct survey *s, const struct sheet *sheet, struct line *const *lines,
                       size_t n, int *kinds) {
     struct line **sorted = ARENA_ARRAY(sheet->arena, n + 1, struct line *);
@@ -303,30 +320,26 @@ void survey_furniture(const struct survey *s, const struct sheet *sheet, struct 
     for (size_t i = 0; i < n; i++) kinds[i] = -1;
     struct rim_line rim[2 * 64];
     size_t k = rim_lines(sheet, sorted, n, rim);
-    unsigned pages = (unsigned)s->n_pages;
-    for (size_t i = 0; i < k; i++) {
-        struct line *l = sorted[rim[i].index];
-        struct rim_place p = place_near(s, rim[i].end, rim[i].height);
-        const struct rim_text *t = rim_slot((struct survey *)s, masked_hash(l, rim[i].end), false);
-        unsigned repeats = t ? t->pages : 0;
-        bool number = is_page_number(l);
-        bool found = pages >= 3 ? repeats >= 3 && repeats * 8 >= pages
-                                : pages == 2 && repeats == 2 && rim[i].row == 0;
-        if (found && pages >= 3 && rim[i].row > 0 && !(p.isolated * 2 > p.pages) &&
-            repeats * 2 < pages)
-            found = false;
-        if (number && rim[i].row == 0 && rim[i].isolated &&
-            (pages == 1 || p.numbers * 3 >= p.pages || p.numbers >= 3))
-            found = true;
-        if (pages >= 5 && rim[i].row == 0 && rim[i].isolated && p.pages * 2 > pages &&
-            p.outermost * 10 > p.pages * 9 && p.isolated * 10 > p.pages * 9 &&
-            l->size < 1.2f * sheet->body)
-            found = true; // a chapter title that changes, always in the same place
-        if (!found) continue;
-        enum furniture_kind kind = number       ? FURNITURE_PAGE_NUMBER
-                                   : rim[i].end ? FURNITURE_FOOTER
-                                                : FURNITURE_HEADER;
-        for (size_t m = 0; m < n; m++)
-            if (lines[m] == l) kinds[m] = (int)kind;
+    for (int end = 0; end < 2; end++) {
+        // furniture lies outside: rows are taken from the rim inwards, and white parts them from the text
+        bool found[RIM_ROWS] = {false}, isolated[RIM_ROWS] = {false};
+        for (size_t i = 0; i < k; i++) {
+            if (rim[i].end != end) continue;
+            found[rim[i].row] =
+                found[rim[i].row] || is_furniture(s, sheet, sorted[rim[i].index], &rim[i]);
+            isolated[rim[i].row] = rim[i].isolated;
+        }
+        int n_rows = 0;
+        while (n_rows < RIM_ROWS && found[n_rows]) n_rows++;
+        while (n_rows > 0 && !isolated[n_rows - 1]) n_rows--;
+        for (size_t i = 0; i < k; i++) {
+            if (rim[i].end != end || rim[i].row >= n_rows) continue;
+            const struct line *l = sorted[rim[i].index];
+            enum furniture_kind kind = is_page_number(l) ? FURNITURE_PAGE_NUMBER
+                                       : end             ? FURNITURE_FOOTER
+                                                         : FURNITURE_HEADER;
+            for (size_t m = 0; m < n; m++)
+                if (lines[m] == l) kinds[m] = (int)kind;
+        }
     }
 }
