@@ -76,6 +76,13 @@ static bool chunk_is_number(const struct chunk *c) {
     return numbers > 0 && numbers * 2 >= (int)l->n_words && l->n_words <= 4;
 }
 
+static bool chunk_is_year(const struct chunk *c) {
+    uint64_t v;
+    size_t n;
+    struct str s = c->line->words[0]->text;
+    return c->line->n_words == 1 && str_number(s, 2199, &v, &n) && n == s.n && v >= 1800;
+}
+
 static int row_numbers(const struct text_row *row) {
     int n = 0;
     for (int i = 0; i < row->n; i++) n += chunk_is_number(&row->chunks[i]);
@@ -346,7 +353,9 @@ static int count_header(const struct maker *m) {
     // is the first full row itself a header? words over numbers
     int words_above = 0, numbers = 0;
     for (int k = 0; k < m->rows.n; k++) {
-        if (m->group[k] == first) words_above += row_numbers(&m->rows.rows[k]);
+        const struct text_row *row = &m->rows.rows[k];
+        for (int i = 0; i < row->n && m->group[k] == first; i++)
+            words_above += chunk_is_number(&row->chunks[i]) && !chunk_is_year(&row->chunks[i]);
         if (m->group[k] == first + 1) numbers += row_numbers(&m->rows.rows[k]);
     }
     if (words_above == 0 && first + 1 < m->n_rows && (numbers > 0 || first == 0)) return first + 1;
@@ -659,15 +668,18 @@ struct raw_table *ruled_rows_find(struct sheet *sheet) {
 
 /* ---- no rules ---- */
 
-static bool acceptable(const struct maker *m, const struct evidence *e) {
-    int least = e->numbers >= 0.4f ? 2 : 3;
+enum verdict { ACCEPTED, TOO_WEAK, SOMETHING_ELSE };
+
+/* SOMETHING_ELSE: a list, contents or prose, and so are its parts. */
+static enum verdict judge(const struct maker *m, const struct evidence *e) {
+    int least = e->numbers >= 0.4f && m->n_cols > 2 ? 2 : 3;
+    if (e->pages_last && m->n_cols <= 3 && e->numbers < 0.6f) return SOMETHING_ELSE;
+    if (e->labels_first && (m->n_cols == 2 || e->numbers < 0.3f)) return SOMETHING_ELSE;
     if (m->n_rows < least || e->fill < 0.45f || e->min_column < 0.3f || e->mean_words > 6)
-        return false;
-    if (m->n_cols == 2 && (e->numbers < 0.3f || e->labels_first || e->pages_last)) return false;
-    if (e->labels_first && e->numbers < 0.3f) return false;
-    if (e->median_words >= 5 && e->numbers < 0.3f) return false;
-    if (e->pages_last && e->numbers < 0.6f && m->n_cols <= 3) return false;
-    return true;
+        return TOO_WEAK;
+    if (m->n_cols == 2 && e->numbers < 0.3f) return TOO_WEAK;
+    if (e->median_words >= 5 && e->numbers < 0.3f) return TOO_WEAK;
+    return ACCEPTED;
 }
 
 /* Words of rows [a, b) of the list. */
@@ -680,7 +692,9 @@ static size_t words_of(const struct rows *rows, int a, int b, const struct word 
     return n;
 }
 
-static struct raw_table *try_aligned(struct sheet *sheet, const struct rows *rows, int a, int b) {
+static struct raw_table *try_aligned(struct sheet *sheet, const struct rows *rows, int a, int b,
+                                     enum verdict *verdict) {
+    *verdict = TOO_WEAK;
     const struct word **words = ARENA_ARRAY(sheet->arena, sheet->n_words + 1, const struct word *);
     size_t n = words_of(rows, a, b, words);
     if (n < 4) return NULL;
@@ -690,7 +704,8 @@ static struct raw_table *try_aligned(struct sheet *sheet, const struct rows *row
     struct maker *m = make(sheet, words, n, box, NULL, 0);
     if (!m) return NULL;
     struct evidence e = weigh(m);
-    if (!acceptable(m, &e) || crosses_curves(sheet, box, e.n_filled)) return NULL;
+    *verdict = judge(m, &e);
+    if (*verdict != ACCEPTED || crosses_curves(sheet, box, e.n_filled)) return NULL;
     return finish(m, words, n, 0.6f);
 }
 
@@ -715,11 +730,11 @@ struct raw_table *aligned_find(struct sheet *sheet) {
             multi += rows.rows[end].n >= 2;
         }
         struct raw_table *t = NULL;
-        if (multi >= 2)
-            for (int cut = 0; cut <= 3 && !t; cut++)
-                for (int top = 0; top <= cut && !t; top++)
-                    if (end - r - cut >= 2)
-                        t = try_aligned(sheet, &rows, r + top, end - (cut - top));
+        enum verdict verdict = TOO_WEAK;
+        for (int cut = 0; cut <= 3 && multi >= 2 && !t && verdict == TOO_WEAK; cut++)
+            for (int top = 0; top <= cut && !t && verdict == TOO_WEAK; top++)
+                if (end - r - cut >= 2)
+                    t = try_aligned(sheet, &rows, r + top, end - (cut - top), &verdict);
         if (t) {
             *tail = t;
             tail = &t->next;

@@ -353,15 +353,17 @@ static int header_rows(const struct sheet *sheet, const struct raw_table *t) {
             bold[part] += (sheet->content->styles[c->words[i]->style].flags & SPAN_BOLD) != 0;
         }
     }
-    int numbers = 0, filled = 0, depth = 1;
+    int numbers = 0, filled = 0, depth = 1, numbers_below = 0;
     for (size_t k = 0; k < t->n_cells; k++) {
         const struct raw_cell *c = &t->cells[k];
+        if (c->row == 1) numbers_below += c->n_words == 1 && text_is_number(c->words[0]->text);
         if (c->row > 0 || c->n_words == 0) continue;
         filled++;
         numbers += c->n_words == 1 && text_is_number(c->words[0]->text);
         if (c->col_span > 1 && c->col_span < t->n_cols) depth = 2;
     }
     if (t->n_rows < 2) return 0;
+    if (numbers_below) depth = 1;
     if (depth > t->n_rows - 1) depth = t->n_rows - 1;
     if (all[0] && bold[0] * 10 > all[0] * 8 && bold[1] * 2 < all[1]) return depth;
     return filled * 2 > t->n_cols && numbers == 0 ? depth : 0;

@@ -222,7 +222,7 @@ static size_t rim_lines(const struct sheet *sheet, struct line *const *lines, si
                 break;
             }
             float rel = l->baseline / (sheet->height > 0 ? sheet->height : 1);
-            if ((end == 0 && rel > 0.25f) || (end == 1 && rel < 0.75f)) break;
+            if ((end == 0 && rel > 0.15f) || (end == 1 && rel < 0.85f)) break;
             int h = (int)(rel * Y_STEPS);
             out[k++] = (struct rim_line){at, end, row, gap > 0.6f * sheet->body,
                                          h < 0         ? 0
@@ -304,8 +304,9 @@ static bool is_furniture(const struct survey *s, const struct sheet *sheet, cons
     unsigned repeats = t ? t->pages : 0;
     if (pages >= 3 && repeats >= 3 && repeats * 8 >= pages) return true;
     if (pages == 2 && repeats == 2) return true;
+    bool far_out = r->height * 10 < Y_STEPS || r->height * 10 > 9 * Y_STEPS;
     if (is_page_number(l) && r->row == 0 &&
-        (pages == 1 || p.numbers * 3 >= p.pages || p.numbers >= 3))
+        (pages == 1 ? far_out : p.numbers * 3 >= p.pages || p.numbers >= 3))
         return true;
     // a chapter title that changes, always in the same place
     return pages >= 5 && r->row == 0 && p.pages * 2 > pages && p.outermost * 10 > p.pages * 9 &&
