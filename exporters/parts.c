@@ -213,6 +213,20 @@ void put_attribute(struct buf *out, const char *name, struct str value) {
     buf_putc(out, '"');
 }
 
+static bool is_alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+struct str language_tag(struct str tag, struct str otherwise) {
+    for (size_t from = 0, to; from <= tag.n; from = to + 1) {
+        for (to = from; to < tag.n && is_alnum(tag.s[to]);) to++;
+        size_t n = to - from;
+        if (n < 1 || n > 8 || (to < tag.n && tag.s[to] != '-')) return otherwise;
+        if (from == 0 && (n < 2 || n > 3 || tag.s[0] <= '9')) return otherwise;
+    }
+    return tag;
+}
+
 /* ---- numbers ---- */
 
 int64_t hundredths(float value) {

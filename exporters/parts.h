@@ -57,6 +57,9 @@ void put_attribute(struct buf *out, const char *name, struct str value);
 /* True for a character that XML 1.0 and HTML can hold. */
 bool is_markup_char(uint32_t c);
 
+/* The tag when it looks like one of BCP 47 ("en", "pt-BR"), else the other. */
+struct str language_tag(struct str tag, struct str otherwise);
+
 int64_t hundredths(float value);                 // rounded; NaN is 0, huge values are clamped
 float clamped_confidence(float value);           // into 0..1; NaN is 0
 void put_hundredths(struct buf *out, int64_t n); // as a decimal number: 1250 is 12.5

@@ -59,7 +59,7 @@ def main():
             text = f.read()
     document = json.loads(text)
     blocks = text[text.index('"blocks": ['):].split("\n")
-    check(len(blocks) == len(document["blocks"]) + 2, "one block a line")
+    check(len(blocks) == len(document["blocks"]) + 3, "one block a line")
     try:
         import jsonschema
         draft = jsonschema.Draft202012Validator
