@@ -512,6 +512,8 @@ static struct raw_table *finish(struct maker *m, const struct word **words, size
 
 struct evidence {
     float fill, numbers, mean_words, median_words, min_column;
+    float prose;   // share of the words that stand in cells of six or more
+    float symbols; // share of the cells without two letters or digits
     int n_filled;
     bool labels_first, pages_last;
 };
@@ -531,10 +533,21 @@ static bool is_list_label(struct str s) {
            (char_is_digit(first) || char_is_letter(first) || first == '(');
 }
 
+/* Words or numbers, not the pieces of a formula. */
+static bool is_plain(const struct raw_cell *c) {
+    int n = 0;
+    for (size_t i = 0; i < c->n_words; i++) {
+        struct str rest = c->words[i]->text;
+        for (uint32_t ch; utf8_next(&rest, &ch);) n += char_is_letter(ch) || char_is_digit(ch);
+    }
+    return n >= 2 || (n == 1 && c->n_words == 1);
+}
+
 static struct evidence weigh(const struct maker *m) {
-    struct evidence e = {.min_column = 1, .labels_first = true, .pages_last = true};
+    struct evidence e = {.min_column = 1, .labels_first = true};
     int *words = ARENA_ARRAY(m->sheet->arena, m->n_cells + 1, int);
-    int numbers = 0, total = 0, first_filled = 0, last_filled = 0;
+    int numbers = 0, total = 0, first_filled = 0, last_filled = 0, ascending = 0, prose = 0,
+        symbols = 0;
     long last_value = -1;
     int column[MAX_COLS] = {0};
     for (size_t i = 0; i < m->n_cells; i++) {
@@ -542,6 +555,8 @@ static struct evidence weigh(const struct maker *m) {
         if (c->n_words == 0) continue;
         words[e.n_filled++] = (int)c->n_words;
         total += (int)c->n_words;
+        prose += c->n_words >= 6 ? (int)c->n_words : 0;
+        symbols += !is_plain(c);
         int k = 0;
         for (size_t w = 0; w < c->n_words; w++) k += text_is_number(c->words[w]->text);
         bool number = k > 0 && k * 2 >= (int)c->n_words && c->n_words <= 4;
@@ -556,13 +571,13 @@ static struct evidence weigh(const struct maker *m) {
             last_filled++;
             if (c->n_words == 1 && str_number(c->words[0]->text, 100000, &v, NULL) &&
                 (long)v >= last_value)
-                last_value = (long)v;
-            else
-                e.pages_last = false;
+                last_value = (long)v, ascending++;
         }
     }
     if (first_filled == 0) e.labels_first = false;
-    if (last_filled < 3) e.pages_last = false;
+    e.pages_last = last_filled >= 3 && ascending * 5 >= last_filled * 4;
+    e.prose = total ? (float)prose / (float)total : 0;
+    e.symbols = e.n_filled ? (float)symbols / (float)e.n_filled : 0;
     qsort(words, (size_t)e.n_filled, sizeof *words, by_int);
     int places = m->n_rows * m->n_cols;
     e.fill = (float)e.n_filled / (float)(places ? places : 1);
@@ -673,7 +688,9 @@ enum verdict { ACCEPTED, TOO_WEAK, SOMETHING_ELSE };
 /* SOMETHING_ELSE: a list, contents or prose, and so are its parts. */
 static enum verdict judge(const struct maker *m, const struct evidence *e) {
     int least = e->numbers >= 0.4f && m->n_cols > 2 ? 2 : 3;
-    if (e->pages_last && m->n_cols <= 3 && e->numbers < 0.6f) return SOMETHING_ELSE;
+    if (e->pages_last && m->n_cols <= 3 && e->mean_words >= 1.4f) return SOMETHING_ELSE;
+    if (e->prose > 0.5f && e->numbers < 0.3f) return SOMETHING_ELSE;
+    if (e->symbols > 0.4f) return SOMETHING_ELSE;
     if (e->labels_first && (m->n_cols == 2 || e->numbers < 0.3f)) return SOMETHING_ELSE;
     if (m->n_rows < least || e->fill < 0.45f || e->min_column < 0.3f || e->mean_words > 6)
         return TOO_WEAK;

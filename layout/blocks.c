@@ -110,10 +110,23 @@ static bool hangs(const struct state *s, const struct line *c) {
     return !n->solid && fabsf(n->bbox.x0 - c->bbox.x0) < 0.4f * c->size;
 }
 
+/* "Title ........ 12": a row of a contents page, each a block of its own. */
+static bool is_contents_row(const struct line *l) {
+    if (l->n_words < 2) return false;
+    const struct word *last = l->words[l->n_words - 1], *before = l->words[l->n_words - 2];
+    bool number = l->n_words <= 30 && utf8_length(last->text) <= 5;
+    struct str rest = last->text;
+    for (uint32_t c; number && utf8_next(&rest, &c);)
+        number = char_is_digit(c) || (c < 128 && strchr("ivxlc-", (int)c) != NULL);
+    bool leaders = str_ends(before->text, STR("..")) || str_eq(before->text, STR("."));
+    return number && (leaders || last->bbox.x0 - before->bbox.x1 > 2.5f * l->size);
+}
+
 static bool begins_block(struct sheet *sheet, const struct state *s, const struct line *p,
                          const struct line *c) {
     struct list_mark mark;
     if (p->solid || c->solid || style_differs(sheet, p, c)) return true;
+    if (is_contents_row(p)) return true;
     float step = c->baseline - p->baseline, size = fmaxf(p->size, c->size);
     size_t n_before = s->i - s->start;
     float pitch = pitch_of(sheet, size);

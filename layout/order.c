@@ -89,29 +89,58 @@ static struct side look_at(struct line **items, size_t n, float mid, bool left) 
     return s;
 }
 
-/* Rows whose two halves sit on one baseline and of which one is a short label: a list of names and
- * values, to be read across. */
-static bool reads_across(struct line **items, size_t n, float mid) {
-    if (n > 400) return false; // nobody lists that much on a page; and it takes n squared
-    int left = 0, right = 0, paired = 0, left_words = 0, right_words = 0;
+/* One side's rows: the fragments on a baseline count as one. */
+struct side_row {
+    float baseline, size;
+    int words, numbers;
+};
+
+static int side_rows(struct line **items, size_t n, float mid, bool left, struct side_row *rows) {
+    int k = 0;
     for (size_t i = 0; i < n; i++) {
+        if (((items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid) != left) continue;
+        int r = 0;
+        while (r < k && fabsf(rows[r].baseline - items[i]->baseline) > 0.3f * items[i]->size) r++;
+        if (r == k)
+            rows[k++] = (struct side_row){.baseline = items[i]->baseline, .size = items[i]->size};
+        rows[r].words += (int)items[i]->n_words;
+        for (size_t w = 0; w < items[i]->n_words; w++) {
+            uint32_t c = str_first_char(items[i]->words[w]->text);
+            rows[r].numbers +=
+                char_is_digit(c) || (items[i]->n_words == 1 && items[i]->n_chars <= 5);
+        }
+    }
+    return k;
+}
+
+/* Rows whose two halves sit on one baseline and of which one is a short label or a number: names and
+ * values, titles and page numbers, to be read across. */
+static bool reads_across(struct line **items, size_t n, float mid) {
+    enum { MAX = 300 };
+    if (n > MAX) return false; // nobody lists that much on a page; and it takes n squared
+    for (size_t i = 0; i < n; i++)
         if (items[i]->solid) return false;
-        bool is_left = (items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid;
-        *(is_left ? &left : &right) += 1;
-        *(is_left ? &left_words : &right_words) += (int)items[i]->n_words;
-        if (!is_left) continue;
-        for (size_t k = 0; k < n; k++) {
-            if ((items[k]->bbox.x0 + items[k]->bbox.x1) / 2 < mid) continue;
-            if (fabsf(items[k]->baseline - items[i]->baseline) < 0.3f * items[i]->size) {
+    struct side_row left[MAX], right[MAX];
+    int n_left = side_rows(items, n, mid, true, left),
+        n_right = side_rows(items, n, mid, false, right);
+    if (!n_left || !n_right) return false;
+    int paired = 0, lw = 0, rw = 0, numbers = 0;
+    for (int l = 0; l < n_left; l++) {
+        lw += left[l].words;
+        for (int r = 0; r < n_right; r++)
+            if (fabsf(left[l].baseline - right[r].baseline) < 0.3f * left[l].size) {
                 paired++;
                 break;
             }
-        }
     }
-    if (!left || !right) return false;
-    float lw = (float)left_words / (float)left, rw = (float)right_words / (float)right;
-    int fewer = left < right ? left : right;
-    return paired * 10 >= fewer * 9 && paired * 10 >= left * 8 && (lw <= 3 || (lw <= 4 && rw <= 4));
+    for (int r = 0; r < n_right; r++)
+        rw += right[r].words, numbers += right[r].numbers >= right[r].words;
+    int fewer = n_left < n_right ? n_left : n_right;
+    if (paired * 10 < fewer * 9) return false;
+    if (numbers * 10 >= n_right * 9 && rw <= 2 * n_right)
+        return true; // page numbers of a contents page
+    bool labels = lw <= 3 * n_left || (lw <= 4 * n_left && rw <= 4 * n_right);
+    return labels && paired * 10 >= n_left * 8;
 }
 
 /* The strip that parts the run best: interior, with enough on both sides. Returns its middle, or

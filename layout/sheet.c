@@ -235,6 +235,39 @@ static void bind_links(struct content *c) {
     }
 }
 
+/* A large first letter beside two lines or more is the beginning of the upper one. */
+static void lower_drop_caps(struct sheet *sheet) {
+    for (size_t i = 0; i < sheet->n_words; i++) {
+        struct word *cap = sheet->words[i];
+        if (cap->size < 1.8f * sheet->body || utf8_length(cap->text) > 2 ||
+            !char_is_letter(str_first_char(cap->text)))
+            continue;
+        struct word *top = NULL;
+        int n_lines = 0;
+        float last = -1e9f;
+        for (size_t k = 0; k < sheet->n_words; k++) {
+            struct word *w = sheet->words[k];
+            float gap = w->bbox.x0 - cap->bbox.x1;
+            if (w == cap || w->size > 0.6f * cap->size || gap < -0.1f * cap->size ||
+                gap > 1.2f * w->size)
+                continue;
+            if (w->baseline > cap->baseline + 0.3f * w->size || w->baseline < cap->bbox.y0)
+                continue;
+            if (fabsf(w->baseline - last) > 0.5f * w->size) n_lines++;
+            last = w->baseline;
+            if (!top || w->baseline < top->baseline) top = w;
+        }
+        if (!top || n_lines < 2) continue;
+        cap->baseline = top->baseline;
+        cap->size = top->size;
+        cap->style = top->style;
+        cap->bbox.y0 = top->bbox.y0;
+        cap->bbox.y1 = top->bbox.y1;
+        top->flags &= ~(unsigned)WORD_SPACE_BEFORE;
+        cap->bbox.x1 = top->bbox.x0;
+    }
+}
+
 struct sheet *sheet_new(struct arena *arena, const struct content *content, float body) {
     struct sheet *sheet = ARENA_NEW(arena, struct sheet);
     sheet->arena = arena;
@@ -258,6 +291,7 @@ struct sheet *sheet_new(struct arena *arena, const struct content *content, floa
     sheet->body = body > 0 ? body : own > 0 ? own : 10;
     // a page of slides or an appendix in small print has a size of its own
     if (own > 0 && (own > 1.5f * sheet->body || own < 0.7f * sheet->body)) sheet->body = own;
+    lower_drop_caps(sheet);
     collect_rulings(sheet);
     sheet->pitch = line_pitch(sheet);
     return sheet;
