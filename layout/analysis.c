@@ -98,7 +98,7 @@ static float line_confidence(const struct line *l) {
 static struct block *line_block(struct sheet *sheet, struct line *l, enum block_kind kind) {
     struct block *b = block_new(sheet, kind, l->bbox);
     struct text text;
-    text_open(&text, sheet->arena);
+    text_open(&text, sheet->arena, sheet->lexicon);
     text_put_line(&text, sheet->content, l, sheet->rtl);
     b->spans = text_close(&text);
     if (b->engine != ENGINE_TEXT) b->confidence = line_confidence(l);
@@ -133,7 +133,7 @@ static struct span *picture_text(struct sheet *sheet, struct rect box) {
     size_t n_lines;
     struct line **lines = lines_from_words(sheet->arena, sheet->content, words, n, 1.0f, &n_lines);
     struct text text;
-    text_open(&text, sheet->arena);
+    text_open(&text, sheet->arena, sheet->lexicon);
     for (struct flow *f = order_find(sheet, lines, n_lines); f; f = f->next)
         for (size_t i = 0; i < f->n; i++)
             text_put_line(&text, sheet->content, f->lines[i], sheet->rtl);
@@ -203,7 +203,7 @@ static struct block *turned_text(struct sheet *sheet) {
     struct block *first = NULL, **tail = &first;
     for (int angle = 90; angle < 360; angle += 90) {
         struct text text;
-        text_open(&text, sheet->arena);
+        text_open(&text, sheet->arena, sheet->lexicon);
         struct rect box = {0};
         bool any = false;
         for (size_t i = 0; i < sheet->n_others; i++) {
@@ -257,6 +257,7 @@ static struct page_blocks page_blocks(struct analysis *a, const struct content *
                                       struct arena *arena) {
     struct page_blocks out = {0};
     struct sheet *sheet = sheet_new(arena, content, survey_body(a->survey));
+    sheet->lexicon = survey_lexicon(a->survey);
     if (content->info.state == PAGE_FAILED) {
         out.first = gap_block(sheet);
         return out;

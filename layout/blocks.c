@@ -241,7 +241,7 @@ static void finish_unit(struct sheet *sheet, struct unit *u) {
     }
     struct block *b = ARENA_NEW(arena, struct block);
     struct text text;
-    text_open(&text, arena);
+    text_open(&text, arena, sheet->lexicon);
     b->kind = u->mono && u->n_lines >= 2 ? BLOCK_CODE : BLOCK_PARAGRAPH;
     if (b->kind == BLOCK_CODE)
         code_text(sheet, u, &text);

@@ -227,7 +227,8 @@ bool word_gap_is_space(const struct word *a, const struct word *b) {
     float gap = b->bbox.x0 - a->bbox.x1;
     uint32_t last = str_last_char(a->text), first = str_first_char(b->text);
     if (char_is_ideograph(last) && char_is_ideograph(first)) return gap > 0.5f * size;
-    if (char_is_ideograph(last) || char_is_ideograph(first)) return gap > 0.22f * size;
+    if (char_is_ideograph(last) || char_is_ideograph(first))
+        return gap > 0.15f * size && (gap > 0.3f * size || (b->flags & WORD_SPACE_BEFORE));
     if ((b->flags | a->flags) & (WORD_SUPER | WORD_SUB))
         return gap > 0.22f * a->size && gap > 0.22f * b->size;
     if (b->flags & WORD_SPACE_BEFORE) return true;
@@ -263,16 +264,21 @@ static bool is_hyphen(uint32_t c) {
     return c == '-' || c == 0xad || c == 0x2010 || c == 0x2011;
 }
 
-/* Cuts an end-of-line hyphen off the text, if it is one: a letter before it, a small letter after. */
-static bool cut_hyphen(struct buf *text, uint32_t next) {
-    struct str s = buf_str(text);
+/* At a line end: true when the text goes on without a blank. A hyphen that only parts a word is cut
+ * off: a letter before it, a small letter after. */
+static bool mend_hyphen(struct text *text, struct str next) {
+    struct str s = buf_str(&text->open);
     uint32_t last = str_last_char(s);
     if (!is_hyphen(last)) return false;
     char bytes[4];
     struct str before = str_sub(s, 0, s.n - utf8_put(bytes, last));
     bool soft = last == 0xad;
-    if (!soft && !(char_is_letter(str_last_char(before)) && char_is_lower(next))) return false;
-    text->n = before.n;
+    if (!soft && !(char_is_letter(str_last_char(before)) && char_is_lower(str_first_char(next))))
+        return false;
+    size_t start = before.n;
+    while (start > 0 && before.s[start - 1] != ' ') start--;
+    if (soft || lexicon_joins(text->lexicon, str_sub(before, start, before.n), next))
+        text->open.n = before.n;
     return true;
 }
 
@@ -283,8 +289,8 @@ static unsigned span_flags(const struct content *content, const struct word *w) 
     return flags;
 }
 
-void text_open(struct text *text, struct arena *arena) {
-    *text = (struct text){.arena = arena};
+void text_open(struct text *text, struct arena *arena, const struct lexicon *lexicon) {
+    *text = (struct text){.arena = arena, .lexicon = lexicon};
     text->tail = &text->first;
     buf_open(&text->open, 0);
 }
@@ -346,7 +352,7 @@ void text_put_line(struct text *text, const struct content *content, const struc
         } else {
             uint32_t first = str_first_char(w->text);
             uint32_t last = text->open.n ? str_last_char(buf_str(&text->open)) : text->last;
-            space = last != '\n' && !cut_hyphen(&text->open, first) &&
+            space = last != '\n' && !mend_hyphen(text, w->text) &&
                     !(char_joins_without_space(first) && char_joins_without_space(last));
         }
         struct str target = w->link ? content->links[w->link - 1].target : STR("");
@@ -358,7 +364,7 @@ void text_put_line(struct text *text, const struct content *content, const struc
 struct str line_text(struct arena *arena, const struct content *content, const struct line *line,
                      bool rtl) {
     struct text text;
-    text_open(&text, arena);
+    text_open(&text, arena, NULL);
     text_put_line(&text, content, line, rtl);
     return spans_text(text_close(&text), arena);
 }

@@ -10,6 +10,7 @@
 #define LAYOUT_LINE_H
 
 #include "layout/content.h"
+#include "layout/lexicon.h"
 #include "util/buf.h"
 
 struct arena;
@@ -42,6 +43,7 @@ bool word_gap_is_space(const struct word *a, const struct word *b);
 /* Running text in the making: lines go in, spans come out. */
 struct text {
     struct arena *arena;
+    const struct lexicon *lexicon;
     struct span *first, **tail;
     struct buf open; // of the span that is growing
     unsigned flags;
@@ -49,7 +51,8 @@ struct text {
     uint32_t last; // character of the last finished span
 };
 
-void text_open(struct text *text, struct arena *arena);
+/* lexicon decides about hyphens at line ends; NULL: all are joined. */
+void text_open(struct text *text, struct arena *arena, const struct lexicon *lexicon);
 /* Adds a line: after a blank, unless the one before ended in a hyphen that is joined, or the script
  * is written without spaces. */
 void text_put_line(struct text *text, const struct content *content, const struct line *line,

@@ -268,6 +268,45 @@ static void lower_drop_caps(struct sheet *sheet) {
     }
 }
 
+/* Bullets drawn as little discs: a round path in front of a line becomes the word it stands for. */
+static void read_bullets(struct sheet *sheet) {
+    struct content *c = sheet->content;
+    size_t n = 0, n_words = sheet->n_words;
+    struct word *bullets = ARENA_ARRAY(sheet->arena, c->n_curves + 1, struct word);
+    for (size_t i = 0; i < c->n_curves; i++) {
+        struct rect r = c->curves[i];
+        float d = fmaxf(rect_width(r), rect_height(r));
+        if (d <= 0 || d > 0.7f * sheet->body || d < 0.15f * sheet->body ||
+            fabsf(rect_width(r) - rect_height(r)) > 0.2f * d)
+            continue;
+        const struct word *right = NULL; // the first word of the line beside it
+        bool text_before = false;
+        for (size_t k = 0; k < n_words; k++) {
+            const struct word *w = sheet->words[k];
+            float middle = w->baseline - 0.3f * w->size;
+            if (fabsf((r.y0 + r.y1) / 2 - middle) > 0.3f * w->size) continue;
+            if (w->bbox.x1 <= r.x0 + 0.5f && r.x0 - w->bbox.x1 < 2 * w->size) text_before = true;
+            float gap = w->bbox.x0 - r.x1;
+            if (gap > 0.1f * w->size && gap < 2.5f * w->size &&
+                (!right || w->bbox.x0 < right->bbox.x0))
+                right = w;
+        }
+        if (!right || text_before) continue;
+        struct word *b = &bullets[n++];
+        *b = *right;
+        b->text = STR("\xe2\x80\xa2");
+        b->bbox.x0 = r.x0;
+        b->bbox.x1 = r.x1;
+        b->link = 0;
+    }
+    if (n == 0) return;
+    struct word **all = ARENA_ARRAY(sheet->arena, n_words + n + 1, struct word *);
+    memcpy(all, sheet->words, n_words * sizeof *all);
+    for (size_t i = 0; i < n; i++) all[n_words + i] = &bullets[i];
+    sheet->words = all;
+    sheet->n_words += n;
+}
+
 struct sheet *sheet_new(struct arena *arena, const struct content *content, float body) {
     struct sheet *sheet = ARENA_NEW(arena, struct sheet);
     sheet->arena = arena;
@@ -292,6 +331,7 @@ struct sheet *sheet_new(struct arena *arena, const struct content *content, floa
     // a page of slides or an appendix in small print has a size of its own
     if (own > 0 && (own > 1.5f * sheet->body || own < 0.7f * sheet->body)) sheet->body = own;
     lower_drop_caps(sheet);
+    if (sheet->content->n_curves < 2000) read_bullets(sheet);
     collect_rulings(sheet);
     sheet->pitch = line_pitch(sheet);
     return sheet;

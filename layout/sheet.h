@@ -12,6 +12,7 @@
 #include "layout/content.h"
 
 struct arena;
+struct lexicon;
 
 /* A horizontal or vertical line of the page: pos across it, from a to b along it. */
 struct segment {
@@ -20,13 +21,14 @@ struct segment {
 
 struct sheet {
     struct arena *arena;
-    struct content *content; // a turned copy; its words are the sheet's to flag
-    float width, height;     // pt, of the turned page
-    float body;              // size of running text, pt
-    float pitch;             // distance of its lines, pt
-    bool rtl;                // lines run right to left: x is mirrored
-    int angle;               // what was undone: 0, 90, 180, 270
-    struct word **words;     // those that read rightwards
+    struct content *content;       // a turned copy; its words are the sheet's to flag
+    float width, height;           // pt, of the turned page
+    float body;                    // size of running text, pt
+    float pitch;                   // distance of its lines, pt
+    bool rtl;                      // lines run right to left: x is mirrored
+    const struct lexicon *lexicon; // the document's words; NULL: not known yet
+    int angle;                     // what was undone: 0, 90, 180, 270
+    struct word **words;           // those that read rightwards
     size_t n_words;
     struct word **others; // those that do not: labels along an axis, stamps in the margin
     size_t n_others;

@@ -45,13 +45,22 @@ struct survey {
     int n_rim;
     struct rim_place places[2][Y_STEPS + 1];
     float body;
+    struct lexicon *lexicon;
 };
 
 struct survey *survey_new(void) {
-    return mem_alloc(sizeof(struct survey));
+    struct survey *survey = mem_alloc(sizeof *survey);
+    survey->lexicon = lexicon_new();
+    return survey;
+}
+
+const struct lexicon *survey_lexicon(const struct survey *survey) {
+    return survey->lexicon;
 }
 
 void survey_free(struct survey *survey) {
+    if (!survey) return;
+    lexicon_free(survey->lexicon);
     mem_free(survey);
 }
 
@@ -86,6 +95,26 @@ static void count_line(struct survey *s, const struct line *l) {
     c->chars += (unsigned)l->n_chars;
     c->lines++;
     c->short_lines += l->n_words <= 12;
+}
+
+/* Words, and how the lines end; the last word of a line may be half a word. */
+static void count_words(struct survey *s, struct line *const *lines, size_t n, size_t at) {
+    const struct line *l = lines[at];
+    bool hyphen = false, justified = false;
+    for (size_t i = 0; i < l->n_words; i++) {
+        struct str w = l->words[i]->text;
+        hyphen = w.n > 2 && str_last_char(w) == '-' &&
+                 char_is_letter(str_last_char(str_sub(w, 0, w.n - 1)));
+        if (i + 1 < l->n_words || !hyphen) lexicon_add(s->lexicon, w);
+    }
+    for (size_t k = at + 1; k < n && k < at + 8; k++) {
+        if (lines[k]->bbox.x0 > l->bbox.x1 || lines[k]->bbox.x1 < l->bbox.x0 ||
+            lines[k]->baseline - l->baseline < 0.5f * l->size)
+            continue;
+        justified = fabsf(lines[k]->bbox.x1 - l->bbox.x1) < 0.15f * l->size;
+        break;
+    }
+    if (l->n_chars >= 15) lexicon_add_line(s->lexicon, hyphen, justified);
 }
 
 float survey_style_share(const struct survey *s, float size, bool bold) {
@@ -265,7 +294,10 @@ void survey_add(struct survey *s, const struct sheet *sheet) {
     size_t n;
     struct line **lines =
         lines_from_words(sheet->arena, sheet->content, sheet->words, sheet->n_words, 1.0f, &n);
-    for (size_t i = 0; i < n; i++) count_line(s, lines[i]);
+    for (size_t i = 0; i < n; i++) {
+        count_line(s, lines[i]);
+        count_words(s, lines, n, i);
+    }
     qsort(lines, n, sizeof *lines, by_y);
     add_rims(s, sheet, lines, n);
 }

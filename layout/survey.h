@@ -19,6 +19,9 @@ void survey_finish(struct survey *survey);
 float survey_body(const struct survey *survey); // pt; 0 when there is no text
 int survey_pages(const struct survey *survey);
 
+/* The document's words. */
+const struct lexicon *survey_lexicon(const struct survey *survey);
+
 /* Share of the document's characters set in this size and weight, 0..1. */
 float survey_style_share(const struct survey *survey, float size, bool bold);
 

@@ -80,7 +80,7 @@ static void cell_text(const struct sheet *sheet, const struct raw_cell *raw, str
     struct line **lines =
         lines_from_words(arena, sheet->content, words, raw->n_words, 1000, &n_lines);
     struct text text;
-    text_open(&text, arena);
+    text_open(&text, arena, sheet->lexicon);
     struct rect box = raw->words[0]->bbox;
     for (size_t i = 0; i < n_lines; i++) {
         text_put_line(&text, sheet->content, lines[i], sheet->rtl);

@@ -18,11 +18,21 @@ static void two_columns(struct page *p) {
                "beta three three four five six seven e\nbeta four two three four five six seve");
 }
 
-static void hyphen(struct page *p) {
+static void
+hyphen(struct page *p) { // a text that hyphenates, with one compound it spells out elsewhere
     page_lines(p, 50, 100, 10, 12,
-               "This paragraph has a long word at the end of con-\nsiderable length, which is put "
-               "together again,\n"
-               "and one well-\nknown compound that loses its hyphen as well.");
+               "This paragraph has a long word at the end of con-\n"
+               "siderable length, which is put together again, ex-\n"
+               "cept for one that is a well-known compound of well-\n"
+               "known kind, and a further one that comes at the en-\n"
+               "ding.");
+}
+
+static void compound(struct page *p) { // ragged text breaks at the hyphens of its words only
+    page_lines(p, 50, 100, 10, 12,
+               "This paragraph is ragged and has a state-\n"
+               "of the-art compound in it that was broken at its hyphen, so\n"
+               "that must stay.");
 }
 
 static void list(struct page *p) {
@@ -84,8 +94,13 @@ static const struct {
      "seven e beta four two three four five six seve\n"},
     {"hyphens at line ends", hyphen,
      "P This paragraph has a long word at the end of considerable length, which is put together "
-     "again, and one "
-     "wellknown compound that loses its hyphen as well.\n"},
+     "again, except for one "
+     "that is a well-known compound of well-known kind, and a further one that comes at the "
+     "ending.\n"},
+    {"hyphens of compounds stay", compound,
+     "P This paragraph is ragged and has a state-of the-art compound in it that was broken at its "
+     "hyphen, so that must "
+     "stay.\n"},
     {"nested list", list,
      "P Three things are to be said about lists here:\nL0 [\xe2\x80\xa2] the first of them\nL0 "
      "[\xe2\x80\xa2] the second "
