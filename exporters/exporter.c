@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-const struct exporter *const exporters[] = {&exporter_markdown, &exporter_html, &exporter_json, NULL};
+const struct exporter *const exporters[] = {&exporter_markdown, &exporter_html, &exporter_docx,
+                                            &exporter_json, NULL};
 
 const struct exporter *exporter_find(struct str name) {
     for (const struct exporter *const *e = exporters; *e; e++)

@@ -130,7 +130,7 @@ static void add_text_blocks(struct builder *b) {
                        styled(" code(*p)", SPAN_MONO, NULL,
                               styled(" H", 0, NULL,
                                      styled("2", SPAN_SUB, NULL,
-                                            styled("O m", 0, NULL,
+                                            styled("O, noted", 0, NULL,
                                                    styled("1", SPAN_SUPER, NULL,
                                                           styled(" end.", 0, NULL, NULL))))))))));
     add(b, BLOCK_PARAGRAPH,
