@@ -336,9 +336,11 @@ static void put_labelled_item(struct export *e, struct str label, int depth,
                               const struct runs *runs) {
     struct buf *out = &e->body.xml.out;
     for (int i = depth; i < DOCX_LEVELS; i++) e->list[i].open = false;
-    begin_paragraph(
-        e, out, "ListParagraph", (struct str){0},
-        arena_printf(e->arena, "<w:ind w:left=\"%d\" w:hanging=\"360\"/>", 720 + 360 * depth));
+    int n = (int)utf8_length(label),
+        more = n > 3 ? (n < 20 ? n - 3 : 17) * 120 : 0; // for the label
+    struct str indent = arena_printf(e->arena, "<w:ind w:left=\"%d\" w:hanging=\"%d\"/>",
+                                     DOCX_INDENT * (depth + 1) + 280 + more, DOCX_INDENT + more);
+    begin_paragraph(e, out, "ListParagraph", (struct str){0}, indent);
     put_text(out, label, (struct look){0}, e->block->rtl);
     buf_puts(out, "<w:r><w:tab/></w:r>");
     put_runs(e, &e->body, runs);

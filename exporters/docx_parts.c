@@ -298,8 +298,8 @@ static void put_level(struct buf *out, int level, const char *format, const char
     buf_printf(out,
                "<w:lvl w:ilvl=\"%d\"><w:start w:val=\"1\"/><w:numFmt w:val=\"%s\"/>"
                "<w:lvlText w:val=\"%s\"/><w:lvlJc w:val=\"left\"/><w:pPr><w:ind w:left=\"%d\" "
-               "w:hanging=\"360\"/></w:pPr></w:lvl>",
-               level, format, text, 720 + 360 * level);
+               "w:hanging=\"%d\"/></w:pPr></w:lvl>",
+               level, format, text, DOCX_INDENT * (level + 1) + 280, DOCX_INDENT);
 }
 
 static void put_abstract_number(struct buf *out, int id) {

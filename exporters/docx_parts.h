@@ -11,7 +11,10 @@
 #define R_NS "xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\""
 #define R_TYPE "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
 
-enum { DOCX_LEVELS = 9 }; // depths of a list
+enum {
+    DOCX_LEVELS = 9,   // depths of a list
+    DOCX_INDENT = 440, // of each, in twentieths of a point: room for "10."
+};
 
 /* How a number is written; an index of abstract numberings together with its style. */
 enum docx_form { FORM_DOT, FORM_PARENTHESIS, FORM_PARENTHESES, N_FORMS }; // "3.", "3)", "(3)"

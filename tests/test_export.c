@@ -420,6 +420,12 @@ static void export_many(const struct exporter *x, const struct block *sample, in
 }
 
 static void test_memory(struct block *sample) {
+#ifdef __SANITIZE_ADDRESS__
+    (void)sample;
+    (void)export_many;
+    (void)peak_kib;
+    check_skip("memory stays flat", "the address sanitizer keeps freed memory");
+#else
     for (const struct exporter *const *x = exporters; *x; x++) {
         export_many(*x, sample, 2000);
         long before = peak_kib();
@@ -427,7 +433,9 @@ static void test_memory(struct block *sample) {
         long grown = peak_kib() - before;
         CHECK(grown < 4096, "%s: memory grew by %ld KiB from 2,000 to 20,000 blocks", (*x)->name,
               grown);
+        printf("%s: %ld KiB more for ten times the blocks\n", (*x)->name, grown);
     }
+#endif
 }
 
 /* ---- the tool ---- */
