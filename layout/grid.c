@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "layout/line.h"
+#include "layout/script.h"
 #include "layout/table.h"
 #include "util/arena.h"
 
@@ -262,6 +263,70 @@ static struct raw_table *fill_cells(const struct sheet *sheet, const struct grid
     return t;
 }
 
+/* Where does a cell that spans columns fall apart? Not where a word crosses the line, nor where the
+ * words on both sides are set like neighbours in a text. */
+static bool parts_at(const struct raw_cell *c, float x, float size, float *gap) {
+    float left = -1e9f, right = 1e9f;
+    for (size_t i = 0; i < c->n_words; i++) {
+        const struct rect *b = &c->words[i]->bbox;
+        if (b->x0 < x - 0.2f * size && b->x1 > x + 0.2f * size) return false;
+        if ((b->x0 + b->x1) / 2 < x)
+            left = fmaxf(left, b->x1);
+        else
+            right = fminf(right, b->x0);
+    }
+    *gap = right - left;
+    return true;
+}
+
+static bool splits(const struct grid *g, const struct raw_cell *c, float size) {
+    if (c->col_span < 2 || c->n_words < 2) return false;
+    int filled = 0;
+    float least = 1e9f;
+    for (int k = 0; k < c->col_span; k++) {
+        bool has = false;
+        for (size_t i = 0; i < c->n_words && !has; i++) {
+            float x = (c->words[i]->bbox.x0 + c->words[i]->bbox.x1) / 2;
+            has = x >= g->x[c->col + k] && x < g->x[c->col + k + 1];
+        }
+        filled += has;
+        float gap;
+        if (k > 0 && !parts_at(c, g->x[c->col + k], size, &gap)) return false;
+        if (k > 0) least = fminf(least, gap);
+    }
+    return filled == c->col_span ? least > 0.6f * size : filled >= 2 && least > 1.5f * size;
+}
+
+/* Nobody drew the lines between the columns of a row whose words keep to them. */
+static void split_spans(const struct sheet *sheet, const struct grid *g, struct raw_table *t,
+                        float size) {
+    size_t most = (size_t)(g->n_x - 1) * (size_t)(g->n_y - 1), n = 0;
+    struct raw_cell *out = ARENA_ARRAY(sheet->arena, most, struct raw_cell);
+    for (size_t i = 0; i < t->n_cells; i++) {
+        const struct raw_cell *c = &t->cells[i];
+        if (!splits(g, c, size)) {
+            out[n++] = *c;
+            continue;
+        }
+        for (int k = 0; k < c->col_span; k++) {
+            struct raw_cell *part = &out[n++];
+            *part = *c;
+            part->col = c->col + k;
+            part->col_span = 1;
+            part->words = ARENA_ARRAY(sheet->arena, c->n_words, const struct word *);
+            part->n_words = 0;
+            for (size_t w = 0; w < c->n_words; w++) {
+                float x = (c->words[w]->bbox.x0 + c->words[w]->bbox.x1) / 2;
+                if ((k == 0 || x >= g->x[part->col]) &&
+                    (k == c->col_span - 1 || x < g->x[part->col + 1]))
+                    part->words[part->n_words++] = c->words[w];
+            }
+        }
+    }
+    t->cells = out;
+    t->n_cells = n;
+}
+
 /* Drops grid lines where no cell starts: rows and columns that lie wholly inside spans. */
 static void compact(struct raw_table *t) {
     for (int axis = 0; axis < 2; axis++) {
@@ -282,6 +347,11 @@ static void compact(struct raw_table *t) {
             --*n_lines;
         }
     }
+}
+
+static int by_row_col(const void *a, const void *b) {
+    const struct raw_cell *x = a, *y = b;
+    return x->row != y->row ? x->row - y->row : x->col - y->col;
 }
 
 /* Removes rows (axis 0) or columns (axis 1) without any text: gaps between double rules. */
@@ -380,8 +450,13 @@ static bool split_rows(struct sheet *sheet, struct grid *g, const struct word **
     memcpy(copy, words, n * sizeof *copy);
     size_t n_lines;
     struct line **lines = lines_from_words(sheet->arena, sheet->content, copy, n, 0.55f, &n_lines);
-    int numbers = 0;
-    for (size_t i = 0; i < n; i++) numbers += text_is_number(words[i]->text);
+    int numbers = 0, values = 0; // leaders and rules of dots are neither
+    for (size_t i = 0; i < n; i++) {
+        uint32_t c = str_first_char(words[i]->text);
+        if (!char_is_letter(c) && !char_is_digit(c) && words[i]->text.n < 2) continue;
+        values++;
+        numbers += text_is_number(words[i]->text);
+    }
     float tops[MAX_LINES];
     int n_full = 0;
     for (size_t i = 0, end; i < n_lines; i = end) {
@@ -397,7 +472,7 @@ static bool split_rows(struct sheet *sheet, struct grid *g, const struct word **
         if (columns * 10 >= nc * 6 && n_full < MAX_LINES) tops[n_full++] = top;
     }
     int grid_rows = g->n_y - 1;
-    if (numbers * 10 < (int)n * 4 || n_full * 10 < grid_rows * 22) return false;
+    if (numbers * 10 < values * 4 || n_full * 10 < grid_rows * 22) return false;
     for (int i = 0; i < n_full; i++)
         if (!add_line(g->y, &g->n_y, tops[i] - 0.1f * size, 0.7f * size)) return false;
     return true;
@@ -432,6 +507,8 @@ static struct raw_table *grid_table(struct sheet *sheet, struct grid *g) {
     struct area *areas = ARENA_ARRAY(sheet->arena, (size_t)(nr * nc), struct area);
     join_cells(g, nr, nc, owner, areas);
     struct raw_table *t = fill_cells(sheet, g, owner, areas, words, n);
+    split_spans(sheet, g, t, size);
+    qsort(t->cells, t->n_cells, sizeof *t->cells, by_row_col);
     drop_empty(t, 0);
     drop_empty(t, 1);
     compact(t);
