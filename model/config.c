@@ -196,8 +196,10 @@ static enum status read_config_json(const struct json *root, struct model_config
     if (c->vision.out_hidden != c->text.hidden)
         return fail(err, STATUS_FORMAT, "out_hidden_size %d is not the text's hidden_size %d",
                     c->vision.out_hidden, c->text.hidden);
-    // Only the top level counts: the text part of re-exported files may say otherwise.
-    c->tied = json_bool(json_find(root, "tie_word_embeddings"), false);
+    // The top level counts first: the text part of re-exported files may say otherwise.
+    const struct json *text = json_find(root, "text_config");
+    c->tied = json_bool(json_find(root, "tie_word_embeddings"),
+                        json_bool(json_find(text, "tie_word_embeddings"), false));
     int last = c->text.vocab - 1;
     TRY(get_int_or(root, "image_token_id", 0, last, 151655, &c->image_token, err));
     TRY(get_int_or(root, "video_token_id", 0, last, 151656, &c->video_token, err));

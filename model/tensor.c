@@ -26,10 +26,22 @@ size_t tensor_row(const struct tensor *t) {
     return n;
 }
 
+size_t tensor_stride(const struct tensor *t) {
+    return t->stride ? t->stride : tensor_row(t);
+}
+
+struct tensor tensor_columns(const struct tensor *t, size_t from, size_t n) {
+    struct tensor columns = *t;
+    columns.stride = tensor_stride(t);
+    columns.shape[1] = n;
+    columns.data = (char *)t->data + from * dtype_bytes(t->dtype);
+    return columns;
+}
+
 struct tensor tensor_rows(const struct tensor *t, size_t from, size_t n) {
     struct tensor rows = *t;
     rows.shape[0] = n;
-    rows.data = (char *)t->data + from * tensor_row(t) * dtype_bytes(t->dtype);
+    rows.data = (char *)t->data + from * tensor_stride(t) * dtype_bytes(t->dtype);
     return rows;
 }
 

@@ -30,6 +30,7 @@ struct tensor {
     enum dtype dtype;
     int n_dims;
     size_t shape[TENSOR_MAX_DIMS];
+    size_t stride; // elements from one row to the next; 0: rows lie side by side
     void *data;
 };
 
@@ -43,9 +44,12 @@ tensor_row(const struct tensor *t); // elements of one row: the count over all d
 
 /* n rows of t from row `from` on: the same memory. */
 struct tensor tensor_rows(const struct tensor *t, size_t from, size_t n);
+/* Columns [from, from + n) of a 2-D tensor: the same memory, rows further apart than they are long. */
+struct tensor tensor_columns(const struct tensor *t, size_t from, size_t n);
+size_t tensor_stride(const struct tensor *t);
 struct tensor tensor_2d(enum dtype dtype, void *data, size_t n_rows, size_t n_columns);
 
-/* The same elements as [rows, columns]. */
+/* The same elements as [rows, columns]; t's rows lie side by side. */
 struct tensor tensor_as_2d(const struct tensor *t, size_t n_rows, size_t n_columns);
 
 /* ---- conversions; rounding is to nearest, ties to even ---- */
