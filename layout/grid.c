@@ -441,41 +441,64 @@ static int header_rows(const struct sheet *sheet, const struct raw_table *t) {
 
 /* ---- rows that nobody ruled ---- */
 
-/* A closed grid whose cells hold many lines of numbers has rows that were not ruled: every text line
- * that fills most columns starts one. Returns false when the grid should stay as it is. */
+/* One text line of a grid row. */
+struct text_line {
+    float top;
+    int filled, numbers; // columns with text; of them, columns with a number
+};
+
+/* The text lines between grid lines y0 and y1. */
+static int text_lines(const struct grid *g, struct line *const *lines, size_t n_lines, float y0,
+                      float y1, float size, struct text_line *out, int max) {
+    int n = 0, nc = g->n_x - 1;
+    float last = -1e9f;
+    bool hit[MAX_LINES], number[MAX_LINES];
+    for (size_t i = 0; i <= n_lines; i++) {
+        bool inside_row = i < n_lines && lines[i]->baseline - 0.3f * size >= y0 &&
+                          lines[i]->baseline - 0.3f * size < y1;
+        if (i < n_lines && !inside_row) continue;
+        bool next = i == n_lines || lines[i]->baseline - last > 0.45f * size;
+        if (next && n > 0)
+            for (int c = 0; c < nc; c++)
+                out[n - 1].filled += hit[c], out[n - 1].numbers += number[c];
+        if (i == n_lines || (next && n == max)) break;
+        if (next) {
+            memset(hit, 0, sizeof hit);
+            memset(number, 0, sizeof number);
+            last = lines[i]->baseline;
+            out[n++] = (struct text_line){.top = lines[i]->bbox.y0};
+        }
+        int c = interval_of(g->x, g->n_x, (lines[i]->bbox.x0 + lines[i]->bbox.x1) / 2);
+        hit[c] = true;
+        number[c] = number[c] || text_is_number(lines[i]->words[0]->text);
+        if (lines[i]->bbox.y0 < out[n - 1].top) out[n - 1].top = lines[i]->bbox.y0;
+    }
+    return n;
+}
+
+/* A grid row that holds lines of numbers one below the other is as many rows that nobody ruled.
+ * Lists and prose in cells stay what they are. Adds grid lines; false when there were none to add. */
 static bool split_rows(struct sheet *sheet, struct grid *g, const struct word **words, size_t n,
                        float size) {
-    int nc = g->n_x - 1;
+    enum { MAX_TEXT = 200 };
+    int nc = g->n_x - 1, n_old = g->n_y;
     struct word **copy = ARENA_ARRAY(sheet->arena, n + 1, struct word *);
     memcpy(copy, words, n * sizeof *copy);
     size_t n_lines;
     struct line **lines = lines_from_words(sheet->arena, sheet->content, copy, n, 0.55f, &n_lines);
-    int numbers = 0, values = 0; // leaders and rules of dots are neither
-    for (size_t i = 0; i < n; i++) {
-        uint32_t c = str_first_char(words[i]->text);
-        if (!char_is_letter(c) && !char_is_digit(c) && words[i]->text.n < 2) continue;
-        values++;
-        numbers += text_is_number(words[i]->text);
+    float old[MAX_LINES];
+    memcpy(old, g->y, sizeof old);
+    for (int r = 0; r + 1 < n_old; r++) {
+        struct text_line text[MAX_TEXT];
+        int k = text_lines(g, lines, n_lines, old[r], old[r + 1], size, text, MAX_TEXT), data = 0;
+        for (int i = 0; i < k; i++)
+            data += text[i].filled * 10 >= nc * 6 && text[i].numbers * 2 >= text[i].filled - 1 &&
+                    text[i].numbers > 0;
+        if (data < 2 || data * 2 < k) continue;
+        for (int i = 1; i < k; i++)
+            if (!add_line(g->y, &g->n_y, text[i].top - 0.1f * size, 0.7f * size)) return false;
     }
-    float tops[MAX_LINES];
-    int n_full = 0;
-    for (size_t i = 0, end; i < n_lines; i = end) {
-        bool hit[MAX_LINES] = {false};
-        float top = lines[i]->bbox.y0;
-        for (end = i; end < n_lines && lines[end]->baseline - lines[i]->baseline < 0.45f * size;
-             end++) {
-            hit[interval_of(g->x, g->n_x, (lines[end]->bbox.x0 + lines[end]->bbox.x1) / 2)] = true;
-            if (lines[end]->bbox.y0 < top) top = lines[end]->bbox.y0;
-        }
-        int columns = 0;
-        for (int c = 0; c < nc; c++) columns += hit[c];
-        if (columns * 10 >= nc * 6 && n_full < MAX_LINES) tops[n_full++] = top;
-    }
-    int grid_rows = g->n_y - 1;
-    if (numbers * 10 < values * 4 || n_full * 10 < grid_rows * 22) return false;
-    for (int i = 0; i < n_full; i++)
-        if (!add_line(g->y, &g->n_y, tops[i] - 0.1f * size, 0.7f * size)) return false;
-    return true;
+    return g->n_y > n_old;
 }
 
 static struct raw_table *grid_table(struct sheet *sheet, struct grid *g) {
