@@ -607,11 +607,6 @@ static void start_pages(struct export *e, int page) {
         buf_printf(out,
                    "<w:bookmarkStart w:id=\"%d\" w:name=\"page_%d\"/><w:bookmarkEnd w:id=\"%d\"/>",
                    id, info->number, id);
-        if (info->state != PAGE_FAILED) continue;
-        buf_puts(out, "<w:p><w:pPr><w:pStyle w:val=\"Notice\"/></w:pPr>");
-        put_piece(out, page_gap_text(info, e->arena), &(struct look){0});
-        buf_puts(out, "</w:p>");
-        e->after_table = false;
     }
 }
 

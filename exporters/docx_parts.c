@@ -129,7 +129,6 @@ static const struct {
      "<w:color w:val=\"595959\"/><w:sz w:val=\"18\"/><w:szCs w:val=\"18\"/>"},
     {"Furniture", "Page Furniture", "",
      "<w:color w:val=\"7F7F7F\"/><w:sz w:val=\"18\"/><w:szCs w:val=\"18\"/>"},
-    {"Notice", "Notice", "", "<w:i/><w:iCs/><w:color w:val=\"9C2B2B\"/>"},
     {"TableText", "Table Text", "<w:spacing w:after=\"0\" w:line=\"240\" w:lineRule=\"auto\"/>",
      "<w:sz w:val=\"20\"/><w:szCs w:val=\"20\"/>"},
     {"TableHead", "Table Head", "<w:spacing w:after=\"0\" w:line=\"240\" w:lineRule=\"auto\"/>",

@@ -5,7 +5,8 @@
  *
  * A writer gets the blocks one by one and writes as it goes: its memory does not grow with the
  * document. It reads struct document and struct block and nothing else; it opens no files, since it
- * runs in a process that cannot. Bytes are a function of its input alone.
+ * runs in a process that cannot. Bytes are a function of its input alone. A page that could not be
+ * read is a block like others: a paragraph that says so.
  */
 #ifndef EXPORTERS_EXPORTER_H
 #define EXPORTERS_EXPORTER_H
@@ -30,9 +31,9 @@ struct exporter {
     const char *extension; // ".md"
     const char *media_type;
 
-    /* Starts an output on fd, an empty seekable file open for reading and writing. scratch_fd is
-     * another, for parts that must be complete before they can be placed; it may hold anything
-     * afterwards. Both stay the caller's. Errors: IO, NOMEM. */
+    /* Starts an output of the document, which must stay until close, on fd, an empty seekable file
+     * open for reading and writing. scratch_fd is another, for parts that must be complete before
+     * they can be placed; it may hold anything afterwards. Both stay the caller's. Errors: IO, NOMEM. */
     enum status (*open)(const struct document *document, const struct export_options *options,
                         int fd, int scratch_fd, struct export **out, struct error *err);
     enum status (*block)(struct export *export, const struct block *block, struct error *err);

@@ -78,7 +78,6 @@ static const char style_sheet[] =
     "figcaption,.caption,aside,.furniture,.words{font-size:.88em;color:var(--faint)}\n"
     "figcaption{margin:.4em 0}\n"
     ".formula{text-align:center}\n"
-    ".gap{border:1px dashed var(--rule);padding:.5em 1em;color:var(--faint)}\n"
     ".page{display:block;height:0;border-top:1px dotted var(--rule);margin:1.6em 0;"
     "text-align:end}\n"
     ".page::after{content:attr(aria-label);font:.7rem/1 system-ui,sans-serif;color:var(--faint);"
@@ -210,17 +209,13 @@ static void put_page_mark(struct export *e, const struct page_info *page) {
     buf_puts(&e->out, "></span>");
 }
 
-/* Marks the pages that begin with this block, and those that could not be read. */
+/* Marks the pages that begin with this block. */
 static void start_pages(struct export *e, int page) {
     const struct page_info *info;
     while ((info = page_walk_next(&e->walk, page))) {
         close_all(e);
         put_page_mark(e, info);
         buf_putc(&e->out, '\n');
-        if (info->state != PAGE_FAILED) continue;
-        buf_puts(&e->out, "<p class=\"gap\">");
-        put_markup(&e->out, page_gap_text(info, e->arena));
-        buf_puts(&e->out, "</p>\n");
     }
 }
 
@@ -228,14 +223,6 @@ static void start_pages(struct export *e, int page) {
 static void start_pages_in_item(struct export *e, int page) {
     const struct page_info *info;
     while ((info = page_walk_next(&e->walk, page))) put_page_mark(e, info);
-}
-
-static bool is_gap_before(const struct export *e, int page) {
-    struct page_walk ahead = e->walk;
-    const struct page_info *info;
-    while ((info = page_walk_next(&ahead, page)))
-        if (info->state == PAGE_FAILED) return true;
-    return false;
 }
 
 /* ---- lists ---- */
@@ -296,7 +283,6 @@ static void put_check_box(struct export *e, enum check_box check) {
 static void put_list_item(struct export *e, const struct block *block, const struct runs *runs) {
     const struct list_mark *mark = &block->mark;
     bool ordered = mark->style != NUMBER_NONE;
-    if (is_gap_before(e, block_page(block))) start_pages(e, block_page(block));
     close_quotes(e, 0);
     close_figure(e);
     release_caption(e);
@@ -306,8 +292,9 @@ static void put_list_item(struct export *e, const struct block *block, const str
     if (ordered && list->ordered && mark->number != list->number + 1)
         buf_printf(&e->out, " value=\"%d\"", mark->number);
     list->number = mark->number;
-    if (!is_usual_label(mark, e->arena)) put_attribute(&e->out, "data-label", mark->label);
-    if (mark->check != CHECK_NONE) buf_puts(&e->out, " data-label=\"\"");
+    bool usual = is_usual_label(mark, e->arena);
+    if (!usual || mark->check != CHECK_NONE) // the style sheet shows this one, even if it is empty
+        put_attribute(&e->out, "data-label", usual ? (struct str){0} : mark->label);
     put_origin(&e->out, block);
     buf_putc(&e->out, '>');
     start_pages_in_item(e, block_page(block));

@@ -59,26 +59,13 @@ static void separate(struct export *e) {
     e->started = true;
 }
 
-static void put_paragraph_text(struct export *e, struct str text) {
-    separate(e);
-    markdown_put_text(&e->out, text, MARKDOWN_BLOCK, e->arena);
-    buf_putc(&e->out, '\n');
-}
-
 static void start_pages(struct export *e, int page) {
     const struct page_info *info;
-    while ((info = page_walk_next(&e->walk, page))) {
-        if (e->options.page_breaks) {
-            end_list(e);
-            e->quote_level = -1;
-            separate(e);
-            buf_printf(&e->out, "<!-- page %d -->\n", info->number);
-        }
-        if (info->state == PAGE_FAILED) {
-            end_list(e);
-            e->quote_level = -1;
-            put_paragraph_text(e, page_gap_text(info, e->arena));
-        }
+    while (e->options.page_breaks && (info = page_walk_next(&e->walk, page))) {
+        end_list(e);
+        e->quote_level = -1;
+        separate(e);
+        buf_printf(&e->out, "<!-- page %d -->\n", info->number);
     }
 }
 

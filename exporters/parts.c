@@ -277,12 +277,6 @@ int block_page(const struct block *block) {
     return block->n_places ? block->places[0].page : 0;
 }
 
-struct str page_gap_text(const struct page_info *page, struct arena *arena) {
-    if (!page->message.n) return arena_printf(arena, "[Page %d could not be read]", page->number);
-    return arena_printf(arena, "[Page %d could not be read: %.*s]", page->number,
-                        STR_ARG(page->message));
-}
-
 /* ---- grids ---- */
 
 /* Turns "a cell begins here" marks into new numbers, and returns their count. */

@@ -76,9 +76,6 @@ const struct page_info *page_walk_next(struct page_walk *walk, int page);
 bool document_has_page(const struct document *document, int page);
 int block_page(const struct block *block); // the page it starts on; 0 when it has no place
 
-/* For a page that failed: the sentence that stands in the output where it would be. */
-struct str page_gap_text(const struct page_info *page, struct arena *arena);
-
 /* A grid without rows and columns in which no cell begins: HTML forbids them. row[r] is the row r's
  * new number; a cell's new span is row[c.row + c.row_span] - row[c.row]. */
 struct grid {

@@ -75,6 +75,11 @@ def main():
     errors = ["%s: %s" % (list(e.path), e.message[:100]) for e in validator.iter_errors(document)]
     check(not errors, "schema: %s" % errors[:3])
     check_strict(validator, document)
+    for seed in range(1, 7):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([os.path.join(build, "tests", "test_export"), "--random", str(seed), folder], check=True)
+            with open(os.path.join(folder, "sample.json"), encoding="utf-8") as f:
+                check(validator.is_valid(json.load(f)), "schema: random document %d" % seed)
 
 
 main()
