@@ -575,7 +575,7 @@ static struct evidence weigh(const struct maker *m) {
         }
     }
     if (first_filled == 0) e.labels_first = false;
-    e.pages_last = last_filled >= 3 && ascending * 5 >= last_filled * 4;
+    e.pages_last = m->n_header == 0 && last_filled >= 3 && ascending * 5 >= last_filled * 4;
     e.prose = total ? (float)prose / (float)total : 0;
     e.symbols = e.n_filled ? (float)symbols / (float)e.n_filled : 0;
     qsort(words, (size_t)e.n_filled, sizeof *words, by_int);
@@ -640,6 +640,7 @@ static struct raw_table *try_ruled(struct sheet *sheet, struct rect box) {
     struct maker *m = make(sheet, words, n, box, rules, n_rules);
     if (!m) return NULL;
     struct evidence e = weigh(m);
+    if (e.pages_last && m->n_cols == 2 && e.mean_words >= 1.4f) return NULL; // contents, underlined
     if (e.n_filled < 4 || e.fill < 0.4f || e.mean_words > 14 || (e.labels_first && m->n_cols == 2))
         return NULL;
     if (crosses_curves(sheet, box, e.n_filled)) return NULL;

@@ -183,6 +183,8 @@ static struct unit *add_unit(struct builder *b, const struct flow *flow, size_t 
     u->bold = chars && bold * 10 >= chars * 9;
     u->italic = chars && italic * 10 >= chars * 9;
     u->mono = chars && mono * 10 >= chars * 8;
+    u->contents_row = u->n_lines <= 2 && !u->lines[0]->solid &&
+                      (is_contents_row(u->lines[0]) || is_contents_row(u->lines[u->n_lines - 1]));
     *b->tail = u;
     b->tail = &u->next;
     b->n_units++;

@@ -19,6 +19,7 @@ struct unit {
     bool bold, italic, mono;
     float gap_above, gap_below; // pt of white between this and its neighbours in the flow
     float heading_score;        // see headings.c
+    bool contents_row;          // "Title ..... 12"
     bool full_end;              // the last line reaches the right edge of its column
     struct unit *next;
 };

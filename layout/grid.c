@@ -66,12 +66,45 @@ static void put_edges(struct segment *h, size_t *n_h, struct segment *v, size_t 
     v[(*n_v)++] = (struct segment){r.x1, r.y0, r.y1};
 }
 
+static int find_root(int *parent, int i) {
+    while (parent[i] != i) i = parent[i] = parent[parent[i]];
+    return i;
+}
+
+static bool is_stripe_of(struct rect a, struct rect b) {
+    return near_f(a.x0, b.x0) && near_f(a.x1, b.x1);
+}
+
+/* Which tiles belong to a table: they hang together by edges or as stripes, and fill the rectangle
+ * they span. Bars of a chart leave most of it white. */
+static void keep_tables(const struct rect *tiles, size_t n, int *parent, bool *keep) {
+    for (size_t i = 0; i < n; i++) parent[i] = (int)i;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = i + 1; k < n; k++)
+            if (shares_edge(tiles[i], tiles[k]) || is_stripe_of(tiles[i], tiles[k]))
+                parent[find_root(parent, (int)k)] = find_root(parent, (int)i);
+    for (size_t i = 0; i < n; i++) {
+        if (find_root(parent, (int)i) != (int)i) continue;
+        struct rect box = tiles[i];
+        float area = 0;
+        for (size_t k = 0; k < n; k++)
+            if (find_root(parent, (int)k) == (int)i)
+                box = rect_union(box, tiles[k]), area += rect_area(tiles[k]);
+        bool fills = area > 0.45f * rect_area(box);
+        for (size_t k = 0; k < n; k++)
+            if (find_root(parent, (int)k) == (int)i) keep[k] = fills;
+    }
+}
+
 /* The page's rulings and the edges of tiles, merged. */
 static void gather(const struct sheet *sheet, struct segment **h, size_t *n_h, struct segment **v,
                    size_t *n_v) {
-    enum { MAX_TILES = 3000 };
+    enum { MAX_TILES = 1500 };
     struct rect *tiles = ARENA_ARRAY(sheet->arena, MAX_TILES, struct rect);
     size_t n_tiles = tile_candidates(sheet, tiles, MAX_TILES);
+    int *parent = ARENA_ARRAY(sheet->arena, n_tiles + 1, int);
+    bool *keep = ARENA_ARRAY(sheet->arena, n_tiles + 1, bool);
+    keep_tables(tiles, n_tiles, parent, keep);
     *h = ARENA_ARRAY(sheet->arena, sheet->n_h + 2 * n_tiles + 1, struct segment);
     *v = ARENA_ARRAY(sheet->arena, sheet->n_v + 2 * n_tiles + 1, struct segment);
     memcpy(*h, sheet->h, sheet->n_h * sizeof **h);
@@ -81,28 +114,21 @@ static void gather(const struct sheet *sheet, struct segment **h, size_t *n_h, s
     for (size_t i = 0; i < n_tiles; i++) {
         bool maximal = true, tile = false;
         int stripes = 0;
-        for (size_t k = 0; k < n_tiles; k++) {
+        for (size_t k = 0; k < n_tiles && keep[i]; k++) {
             if (k == i) continue;
             if (inside(tiles[i], tiles[k]) && rect_area(tiles[k]) > 1.1f * rect_area(tiles[i]))
                 maximal = false;
-            if (shares_edge(tiles[i], tiles[k])) tile = true;
-            if (near_f(tiles[i].x0, tiles[k].x0) && near_f(tiles[i].x1, tiles[k].x1)) stripes++;
+            tile = tile || shares_edge(tiles[i], tiles[k]);
+            stripes += is_stripe_of(tiles[i], tiles[k]);
         }
-        if (maximal && tile)
-            put_edges(*h, n_h, *v, n_v, tiles[i], true);
-        else if (maximal && stripes >= 2)
-            put_edges(*h, n_h, *v, n_v, tiles[i], false);
+        if (keep[i] && maximal && (tile || stripes >= 2))
+            put_edges(*h, n_h, *v, n_v, tiles[i], tile);
     }
     *n_h = segments_merge(*h, *n_h);
     *n_v = segments_merge(*v, *n_v);
 }
 
 /* ---- components ---- */
-
-static int find_root(int *parent, int i) {
-    while (parent[i] != i) i = parent[i] = parent[parent[i]];
-    return i;
-}
 
 static bool crosses(const struct segment *h, const struct segment *v) {
     return h->pos >= v->a - TOUCH && h->pos <= v->b + TOUCH && v->pos >= h->a - TOUCH &&

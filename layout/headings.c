@@ -164,6 +164,7 @@ struct context {
     uint32_t body_rgb;
     struct str body_font;
     float bold_share; // of the page's letters
+    bool contents;    // a contents page: what looks like headings are its entries
 };
 
 static bool is_text(const struct unit *u) {
@@ -272,6 +273,9 @@ void headings_decide(struct sheet *sheet, const struct survey *survey,
                      const struct outline *outline, struct unit *units, int *last_level) {
     struct context x = context_of(sheet, survey);
     const struct unit *above = NULL;
+    int n_units = 0, n_rows = 0;
+    for (const struct unit *u = units; u; u = u->next) n_units++, n_rows += u->contents_row;
+    x.contents = n_rows >= 4 && n_rows * 5 >= n_units * 2;
     for (struct unit *u = units; u; above = u, u = u->next) {
         if (!is_text(u) || (u->lines[0]->solid)) continue;
         struct str text = spans_text(u->block->spans, sheet->arena);
@@ -282,6 +286,8 @@ void headings_decide(struct sheet *sheet, const struct survey *survey,
         u->heading_score = score(&x, u, above, u->next, &l);
         bool marked =
             outline_level(outline, sheet->content->info.number, text) > 0 && u->n_lines <= 4;
+        if (u->contents_row || (x.contents && above && !marked && u->size < 1.5f * sheet->body))
+            continue;
         if (!marked && u->heading_score < THRESHOLD) continue;
         if (marked && u->heading_score < THRESHOLD - 1.2f) continue;
         int level = level_of(&x, outline, u, &l, text);

@@ -135,6 +135,11 @@ static bool reads_across(struct line **items, size_t n, float mid) {
     }
     for (int r = 0; r < n_right; r++)
         rw += right[r].words, numbers += right[r].numbers >= right[r].words;
+    int chars = 0, n_items = 0; // marks of a list or of footnotes are no column
+    for (size_t i = 0; i < n; i++)
+        if ((items[i]->bbox.x0 + items[i]->bbox.x1) / 2 < mid)
+            chars += items[i]->n_chars, n_items++;
+    if (chars <= 3 * n_items) return true;
     int fewer = n_left < n_right ? n_left : n_right;
     if (paired * 10 < fewer * 9) return false;
     if (numbers * 10 >= n_right * 9 && rw <= 2 * n_right)
@@ -145,8 +150,7 @@ static bool reads_across(struct line **items, size_t n, float mid) {
 
 /* The strip that parts the run best: interior, with enough on both sides. Returns its middle, or
  * NAN. */
-static float best_valley(struct line **items, size_t n, const struct span_x *gaps, int n_gaps,
-                         float *width) {
+static float best_valley(struct line **items, size_t n, const struct span_x *gaps, int n_gaps) {
     float best = NAN, best_score = 0;
     for (int i = 0; i < n_gaps; i++) {
         float mid = (gaps[i].a + gaps[i].b) / 2;
@@ -156,7 +160,7 @@ static float best_valley(struct line **items, size_t n, const struct span_x *gap
         if (overlap < 0.3f * fminf(l.y1 - l.y0, r.y1 - r.y0)) continue;
         if (reads_across(items, n, mid)) continue;
         float score = (gaps[i].b - gaps[i].a) * (float)(l.rows < r.rows ? l.rows : r.rows);
-        if (score > best_score) best_score = score, best = mid, *width = gaps[i].b - gaps[i].a;
+        if (score > best_score) best_score = score, best = mid;
     }
     return best;
 }
@@ -236,16 +240,19 @@ static void order(struct orderer *o, struct line **items, size_t n, int depth) {
             memcpy(before, gaps, sizeof before);
             n_before = n_gaps;
             n_gaps = cut_gaps(gaps, n_gaps, items[end]->bbox.x0, items[end]->bbox.x1, least);
-            // strips at the rim are no valleys
-            bool interior = n_gaps > 0;
-            if (!interior) break;
+            if (n_gaps == 0) break;
+            // a row that closes the valley ends the run, though there may be white left at the rim
+            bool touched =
+                n_gaps != n_before || memcmp(gaps, before, (size_t)n_gaps * sizeof *gaps) != 0;
+            if (touched && end >= 4 && depth < MAX_DEPTH &&
+                !isnan(best_valley(items, end, before, n_before)) &&
+                isnan(best_valley(items, end + 1, gaps, n_gaps)))
+                break;
             end++;
         }
         bool ended_by_row = end < n;
         if (!ended_by_row) memcpy(before, gaps, sizeof before), n_before = n_gaps;
-        float width = 0;
-        float mid =
-            end >= 4 && depth < MAX_DEPTH ? best_valley(items, end, before, n_before, &width) : NAN;
+        float mid = end >= 4 && depth < MAX_DEPTH ? best_valley(items, end, before, n_before) : NAN;
         if (!isnan(mid)) {
             size_t run = ended_by_row ? end - trim_tail(o->sheet, items, end, mid) : end;
             split(o, items, run, mid, depth);
@@ -266,18 +273,25 @@ static size_t join_marks(struct sheet *sheet, struct line **lines, size_t n) {
         struct str s = mark->words[0]->text;
         uint32_t first = str_first_char(s), last = str_last_char(s);
         bool bullet = utf8_length(s) == 1 && !char_is_letter(first) && !char_is_digit(first);
+        bool note = mark->n_chars <= 3 && (char_is_digit(first) || bullet);
         bool number = (last == '.' || last == ')') && n > 1 &&
                       (char_is_digit(first) || first == '(' || char_is_letter(first));
-        if (!bullet && !number) continue;
+        if (!bullet && !number && !note) continue;
         size_t best = n;
         for (size_t k = i > 12 ? i - 12 : 0; k < n && k < i + 12; k++) {
             if (k == i || !lines[k] || lines[k]->solid) continue;
             float gap = lines[k]->bbox.x0 - mark->bbox.x1;
             if (gap < 0 || gap > 4 * mark->size) continue;
-            if (fabsf(lines[k]->baseline - mark->baseline) > 0.35f * lines[k]->size) continue;
+            float up = lines[k]->baseline - mark->baseline;
+            bool raised =
+                note && mark->size < 0.85f * lines[k]->size && up > 0 && up < 0.6f * lines[k]->size;
+            if (!raised && ((!bullet && !number) || fabsf(up) > 0.35f * lines[k]->size)) continue;
             if (best == n || lines[k]->bbox.x0 < lines[best]->bbox.x0) best = k;
         }
         if (best == n) continue;
+        if (mark->size < 0.85f * lines[best]->size &&
+            lines[best]->baseline - mark->baseline > 0.12f * mark->size)
+            ((struct word *)mark->words[0])->flags |= WORD_SUPER;
         lines[best] = line_join(sheet->arena, sheet->content, mark, lines[best]);
         lines[i] = NULL;
     }
