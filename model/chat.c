@@ -26,6 +26,35 @@ void prompt_encode(const struct prompt *prompt, const struct tokenizer *t, struc
                      prompt->n_control, out);
 }
 
+static struct json_tree *member(struct arena *arena, struct json_tree *parent, const char *key,
+                                enum json_event kind, struct str text) {
+    struct json_tree **tail = &parent->first;
+    while (*tail) tail = &(*tail)->next;
+    *tail = ARENA_NEW(arena, struct json_tree);
+    **tail = (struct json_tree){.kind = kind, .key = str_from(key), .text = text};
+    parent->n++;
+    return *tail;
+}
+
+struct json_tree *chat_messages(struct arena *arena) {
+    struct json_tree *messages = ARENA_NEW(arena, struct json_tree);
+    messages->kind = JSON_ARRAY;
+    return messages;
+}
+
+void chat_add(struct arena *arena, struct json_tree *messages, const char *role,
+              const struct chat_media *media, size_t n_media, struct str text) {
+    const struct str none = {0};
+    struct json_tree *message = member(arena, messages, NULL, JSON_OBJECT, none);
+    member(arena, message, "role", JSON_STRING, str_from(role));
+    struct json_tree *content = member(arena, message, "content", JSON_ARRAY, none);
+    for (size_t i = 0; i < n_media; i++) {
+        struct json_tree *part = member(arena, content, NULL, JSON_OBJECT, none);
+        member(arena, part, "type", JSON_STRING, media[i].is_video ? STR("video") : STR("image"));
+    }
+    member(arena, member(arena, content, NULL, JSON_OBJECT, none), "text", JSON_STRING, text);
+}
+
 struct writer {
     struct prompt *out;
     struct arena *arena;
@@ -86,20 +115,20 @@ static void put_count(struct writer *w, const char *what, int n) {
     if (w->options->add_vision_id) put_control(w, arena_printf(w->arena, "%s %d: ", what, n));
 }
 
-static bool has_type(const struct json *part, const char *type) {
-    return str_eq(json_string(json_find(part, "type"), (struct str){0}), str_from(type));
+static bool has_type(const struct json_tree *part, const char *type) {
+    return str_eq(json_as_string(json_find(part, "type"), (struct str){0}), str_from(type));
 }
 
-static bool is_image(const struct json *part) {
+static bool is_image(const struct json_tree *part) {
     return json_find(part, "image") || json_find(part, "image_url") || has_type(part, "image");
 }
 
-static bool is_video(const struct json *part) {
+static bool is_video(const struct json_tree *part) {
     return json_find(part, "video") || has_type(part, "video");
 }
 
 /* step 0: the Thinking template's first system message, which counts its pictures afterwards. */
-static void put_part(struct writer *w, const struct json *part, int step) {
+static void put_part(struct writer *w, const struct json_tree *part, int step) {
     if (is_image(part)) {
         w->n_images += step;
         put_count(w, "Picture", w->n_images);
@@ -114,24 +143,25 @@ static void put_part(struct writer *w, const struct json *part, int step) {
         else
             put_pads(w, STR("<|video_pad|>"), 1);
     } else {
-        put_data(w, json_string(json_find(part, "text"), (struct str){0}));
+        put_data(w, json_as_string(json_find(part, "text"), (struct str){0}));
     }
 }
 
-static void put_parts(struct writer *w, const struct json *content, int step) {
+static void put_parts(struct writer *w, const struct json_tree *content, int step) {
     if (json_is(content, JSON_STRING)) put_data(w, content->text);
     if (!json_is(content, JSON_ARRAY)) return;
-    for (const struct json *part = content->first; part; part = part->next) put_part(w, part, step);
+    for (const struct json_tree *part = content->first; part; part = part->next)
+        put_part(w, part, step);
 }
 
-static void put_texts(struct writer *w, const struct json *content) {
+static void put_texts(struct writer *w, const struct json_tree *content) {
     if (json_is(content, JSON_STRING)) put_data(w, content->text);
     if (!json_is(content, JSON_ARRAY)) return;
-    for (const struct json *part = content->first; part; part = part->next)
-        put_data(w, json_string(json_find(part, "text"), (struct str){0}));
+    for (const struct json_tree *part = content->first; part; part = part->next)
+        put_data(w, json_as_string(json_find(part, "text"), (struct str){0}));
 }
 
-static struct str to_json(struct writer *w, const struct json *json) {
+static struct str to_json(struct writer *w, const struct json_tree *json) {
     struct buf b;
     buf_open(&b, MAX_PROMPT);
     json_write_python(json, &b);
@@ -140,16 +170,16 @@ static struct str to_json(struct writer *w, const struct json *json) {
     return s;
 }
 
-static void put_tool_calls(struct writer *w, const struct json *message, bool after_content) {
-    const struct json *calls = json_find(message, "tool_calls");
+static void put_tool_calls(struct writer *w, const struct json_tree *message, bool after_content) {
+    const struct json_tree *calls = json_find(message, "tool_calls");
     if (!json_is(calls, JSON_ARRAY)) return;
-    for (const struct json *c = calls->first; c; c = c->next) {
-        const struct json *call = json_find(c, "function");
+    for (const struct json_tree *c = calls->first; c; c = c->next) {
+        const struct json_tree *call = json_find(c, "function");
         if (!json_is(call, JSON_OBJECT)) call = c;
-        const struct json *arguments = json_find(call, "arguments");
+        const struct json_tree *arguments = json_find(call, "arguments");
         if (c != calls->first || after_content) put_control(w, STR("\n"));
         put_control(w, STR("<tool_call>\n{\"name\": \""));
-        put_data(w, json_string(json_find(call, "name"), (struct str){0}));
+        put_data(w, json_as_string(json_find(call, "name"), (struct str){0}));
         put_control(w, STR("\", \"arguments\": "));
         if (json_is(arguments, JSON_STRING))
             put_data(w, arguments->text);
@@ -169,15 +199,16 @@ static const char tools_tail[] =
     "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": "
     "<args-json-object>}\n</tool_call><|im_end|>\n";
 
-static struct str role_of(const struct json *message) {
-    return json_string(json_find(message, "role"), (struct str){0});
+static struct str role_of(const struct json_tree *message) {
+    return json_as_string(json_find(message, "role"), (struct str){0});
 }
 
-static bool has_role(const struct json *message, const char *role) {
+static bool has_role(const struct json_tree *message, const char *role) {
     return message && str_eq(role_of(message), str_from(role));
 }
 
-static void put_head(struct writer *w, const struct json *first, const struct json *tools) {
+static void put_head(struct writer *w, const struct json_tree *first,
+                     const struct json_tree *tools) {
     bool has_tools = json_is(tools, JSON_ARRAY) && tools->n > 0;
     bool has_system = has_role(first, "system");
     if (!has_tools && !has_system) return;
@@ -190,7 +221,7 @@ static void put_head(struct writer *w, const struct json *first, const struct js
     }
     if (has_system) put_control(w, STR("\n\n"));
     put_control(w, str_from(tools_head));
-    for (const struct json *t = tools->first; t; t = t->next) {
+    for (const struct json_tree *t = tools->first; t; t = t->next) {
         put_control(w, STR("\n"));
         put_data(w, to_json(w, t));
     }
@@ -198,7 +229,8 @@ static void put_head(struct writer *w, const struct json *first, const struct js
 }
 
 /* Renders a message's content apart, to look at it as the Thinking template does. */
-static struct str render_aside(struct writer *w, const struct json *content, struct prompt *aside) {
+static struct str render_aside(struct writer *w, const struct json_tree *content,
+                               struct prompt *aside) {
     prompt_open(aside);
     aside->n_media = w->out->n_media; // goes on counting there
     struct writer inner = *w;
@@ -238,13 +270,13 @@ static struct str strip_newlines(struct str s, bool left, bool right) {
 
 /* The assistant's turn of the Thinking template: reasoning is a field of its own or what stands
  * before </think>; turns before the last real question lose it. */
-static void put_thinking_turn(struct writer *w, const struct json *message, bool after_query,
+static void put_thinking_turn(struct writer *w, const struct json_tree *message, bool after_query,
                               bool is_last) {
     struct prompt aside;
     struct str all = render_aside(w, json_find(message, "content"), &aside);
     size_t from = 0;
     struct str reason = {0};
-    const struct json *field = json_find(message, "reasoning_content");
+    const struct json_tree *field = json_find(message, "reasoning_content");
     size_t end = str_find(all, STR("</think>"));
     if (json_is(field, JSON_STRING)) {
         reason = field->text;
@@ -269,7 +301,7 @@ static void put_thinking_turn(struct writer *w, const struct json *message, bool
     prompt_close(&aside);
 }
 
-static bool is_real_query(struct writer *w, const struct json *message) {
+static bool is_real_query(struct writer *w, const struct json_tree *message) {
     if (!has_role(message, "user")) return false;
     struct prompt aside;
     struct writer look = *w;
@@ -283,9 +315,9 @@ static bool is_real_query(struct writer *w, const struct json *message) {
     return real;
 }
 
-static void put_message(struct writer *w, const struct json *m, const struct json *previous,
-                        bool after_query) {
-    const struct json *content = json_find(m, "content");
+static void put_message(struct writer *w, const struct json_tree *m,
+                        const struct json_tree *previous, bool after_query) {
+    const struct json_tree *content = json_find(m, "content");
     bool thinking = w->options->thinking;
     if (has_role(m, "user") || (has_role(m, "system") && thinking && previous)) {
         put_control(w, STR("<|im_start|>"));
@@ -313,7 +345,7 @@ static void put_message(struct writer *w, const struct json *m, const struct jso
         if (!has_role(m->next, "tool")) put_control(w, STR("<|im_end|>\n"));
     } else if (has_role(m, "system") && thinking) {
         // Shown at the head with the counter standing still; its pictures count from here on.
-        for (const struct json *p = json_is(content, JSON_ARRAY) ? content->first : NULL; p;
+        for (const struct json_tree *p = json_is(content, JSON_ARRAY) ? content->first : NULL; p;
              p = p->next) {
             w->n_images += is_image(p);
             w->n_videos += !is_image(p) && is_video(p);
@@ -321,26 +353,26 @@ static void put_message(struct writer *w, const struct json *m, const struct jso
     }
 }
 
-static enum status check_messages(const struct json *messages, struct error *err) {
+static enum status check_messages(const struct json_tree *messages, struct error *err) {
     if (!json_is(messages, JSON_ARRAY) || !messages->n)
         return fail(err, STATUS_FORMAT, "messages is not a list");
-    for (const struct json *m = messages->first; m; m = m->next)
+    for (const struct json_tree *m = messages->first; m; m = m->next)
         if (!json_is(m, JSON_OBJECT) || !role_of(m).n)
             return fail(err, STATUS_FORMAT, "a message has no role");
     return STATUS_OK;
 }
 
-enum status chat_render(const struct json *messages, const struct json *tools,
+enum status chat_render(const struct json_tree *messages, const struct json_tree *tools,
                         const struct chat_options *options, struct prompt *out, struct error *err) {
     TRY(check_messages(messages, err));
     struct writer w = {.out = out, .arena = arena_new(), .options = options};
     put_head(&w, messages->first, tools);
-    const struct json *query = NULL; // the last real question; none: no turn comes after it
-    for (const struct json *m = messages->first; m && options->thinking; m = m->next)
+    const struct json_tree *query = NULL; // the last real question; none: no turn comes after it
+    for (const struct json_tree *m = messages->first; m && options->thinking; m = m->next)
         if (is_real_query(&w, m)) query = m;
     bool after = false;
-    const struct json *previous = NULL;
-    for (const struct json *m = messages->first; m; previous = m, m = m->next) {
+    const struct json_tree *previous = NULL;
+    for (const struct json_tree *m = messages->first; m; previous = m, m = m->next) {
         put_message(&w, m, previous, after);
         if (m == query) after = true;
     }

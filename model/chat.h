@@ -12,7 +12,7 @@
 #include "model/tokenizer.h"
 #include "util/buf.h"
 
-struct json;
+struct json_tree;
 
 /* What stands for one picture or clip, in the order they appear in the conversation. */
 struct chat_media {
@@ -43,8 +43,15 @@ void prompt_close(struct prompt *prompt);
 
 /* Renders messages [{"role", "content", ...}] and tools (NULL or a list) as documented by the
  * reference. Errors: FORMAT (not such a list), ARG (more or fewer media than parts). */
-enum status chat_render(const struct json *messages, const struct json *tools,
+enum status chat_render(const struct json_tree *messages, const struct json_tree *tools,
                         const struct chat_options *options, struct prompt *out, struct error *err);
+
+/* A conversation made by hand: an empty one, and one message more, media before text. What media hold
+ * beyond is_video does not matter here. */
+struct arena;
+struct json_tree *chat_messages(struct arena *arena);
+void chat_add(struct arena *arena, struct json_tree *messages, const char *role,
+              const struct chat_media *media, size_t n_media, struct str text);
 
 void prompt_encode(const struct prompt *prompt, const struct tokenizer *t, struct token_list *out);
 

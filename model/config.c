@@ -9,39 +9,40 @@
 #include "util/json_tree.h"
 
 /* A whole number in [low, high], or the failure names the key. */
-static enum status get_int(const struct json *object, const char *key, int low, int high, int *out,
-                           struct error *err) {
-    const struct json *value = json_find(object, key);
+static enum status get_int(const struct json_tree *object, const char *key, int low, int high,
+                           int *out, struct error *err) {
+    const struct json_tree *value = json_find(object, key);
     if (!value) return fail(err, STATUS_FORMAT, "%s is missing", key);
-    double number = json_number(value, NAN);
+    double number = json_as_number(value, NAN);
     if (!(number >= low && number <= high) || number != floor(number))
         return fail(err, STATUS_FORMAT, "%s is not a whole number from %d to %d", key, low, high);
     *out = (int)number;
     return STATUS_OK;
 }
 
-static enum status get_int_or(const struct json *object, const char *key, int low, int high,
+static enum status get_int_or(const struct json_tree *object, const char *key, int low, int high,
                               int otherwise, int *out, struct error *err) {
     *out = otherwise;
-    const struct json *value = json_find(object, key);
+    const struct json_tree *value = json_find(object, key);
     if (!value || json_is(value, JSON_NULL)) return STATUS_OK;
     return get_int(object, key, low, high, out, err);
 }
 
-static enum status want_word(const struct json *object, const char *key, const char *want,
+static enum status want_word(const struct json_tree *object, const char *key, const char *want,
                              struct error *err) {
-    const struct json *value = json_find(object, key);
-    if (!value || str_eq(json_string(value, (struct str){0}), str_from(want))) return STATUS_OK;
+    const struct json_tree *value = json_find(object, key);
+    if (!value || str_eq(json_as_string(value, (struct str){0}), str_from(want))) return STATUS_OK;
     return fail(err, STATUS_UNSUPPORTED, "%s is not \"%s\"", key, want);
 }
 
-static enum status read_mrope(const struct json *rope, struct config_text *t, struct error *err) {
-    const struct json *section = json_find(rope, "mrope_section");
+static enum status read_mrope(const struct json_tree *rope, struct config_text *t,
+                              struct error *err) {
+    const struct json_tree *section = json_find(rope, "mrope_section");
     if (!json_is(section, JSON_ARRAY) || section->n != 3)
         return fail(err, STATUS_FORMAT, "mrope_section is not three numbers");
     int i = 0, sum = 0;
-    for (const struct json *m = section->first; m; m = m->next) {
-        double n = json_number(m, -1);
+    for (const struct json_tree *m = section->first; m; m = m->next) {
+        double n = json_as_number(m, -1);
         if (!(n >= 0 && n <= 512) || n != floor(n))
             return fail(err, STATUS_FORMAT, "mrope_section is not three small numbers");
         t->mrope_section[i++] = (int)n;
@@ -51,35 +52,37 @@ static enum status read_mrope(const struct json *rope, struct config_text *t, st
         return fail(err, STATUS_FORMAT, "mrope_section sums to %d, half of head_dim is %d", sum,
                     t->head_dim / 2);
     // The model interleaves the axes; its predecessors, with the blocked order, are another family.
-    if (!json_bool(json_find(rope, "mrope_interleaved"), true))
+    if (!json_as_bool(json_find(rope, "mrope_interleaved"), true))
         return fail(err, STATUS_UNSUPPORTED, "mrope_interleaved is false");
     return STATUS_OK;
 }
 
-static enum status read_rope(const struct json *text, struct config_text *t, struct error *err) {
-    const struct json *rope = json_find(text, "rope_parameters");
+static enum status read_rope(const struct json_tree *text, struct config_text *t,
+                             struct error *err) {
+    const struct json_tree *rope = json_find(text, "rope_parameters");
     if (!json_is(rope, JSON_OBJECT)) rope = json_find(text, "rope_scaling");
     if (!json_is(rope, JSON_OBJECT))
         return fail(err, STATUS_FORMAT, "neither rope_scaling nor rope_parameters");
-    const struct json *theta = json_find(rope, "rope_theta");
-    t->rope_theta = json_number(theta ? theta : json_find(text, "rope_theta"), 0);
+    const struct json_tree *theta = json_find(rope, "rope_theta");
+    t->rope_theta = json_as_number(theta ? theta : json_find(text, "rope_theta"), 0);
     if (!(t->rope_theta > 1 && t->rope_theta < 1e12))
         return fail(err, STATUS_FORMAT, "rope_theta is missing or absurd");
     TRY(read_mrope(rope, t, err));
-    const struct json *type = json_find(rope, "rope_type");
-    struct str kind = json_string(type ? type : json_find(rope, "type"), STR("default"));
+    const struct json_tree *type = json_find(rope, "rope_type");
+    struct str kind = json_as_string(type ? type : json_find(rope, "type"), STR("default"));
     if (str_eq(kind, STR("default")) || str_eq(kind, STR("mrope"))) return STATUS_OK;
     if (!str_eq(kind, STR("yarn")))
         return fail(err, STATUS_UNSUPPORTED, "rope_type \"%.*s\"", (int)(kind.n < 40 ? kind.n : 40),
                     kind.s);
-    t->yarn_factor = json_number(json_find(rope, "factor"), 0);
+    t->yarn_factor = json_as_number(json_find(rope, "factor"), 0);
     if (!(t->yarn_factor >= 1 && t->yarn_factor <= 64))
         return fail(err, STATUS_FORMAT, "the YaRN factor is not from 1 to 64");
     return get_int_or(rope, "original_max_position_embeddings", 1, 1 << 24, t->max_positions,
                       &t->yarn_original, err);
 }
 
-static enum status read_experts(const struct json *text, struct config_text *t, struct error *err) {
+static enum status read_experts(const struct json_tree *text, struct config_text *t,
+                                struct error *err) {
     const char *key = json_find(text, "num_experts") ? "num_experts" : "num_local_experts";
     TRY(get_int_or(text, key, 0, 1024, 0, &t->n_experts, err));
     if (!t->n_experts) return STATUS_OK;
@@ -90,15 +93,15 @@ static enum status read_experts(const struct json *text, struct config_text *t, 
     int step;
     TRY(get_int_or(text, "decoder_sparse_step", 1, 1024, 1, &step, err));
     for (int l = 0; l < t->n_layers; l++) t->is_sparse[l] = (l + 1) % step == 0;
-    const struct json *dense = json_find(text, "mlp_only_layers");
-    for (const struct json *m = dense ? dense->first : NULL; m; m = m->next) {
-        double l = json_number(m, -1);
+    const struct json_tree *dense = json_find(text, "mlp_only_layers");
+    for (const struct json_tree *m = dense ? dense->first : NULL; m; m = m->next) {
+        double l = json_as_number(m, -1);
         if (l >= 0 && l < t->n_layers) t->is_sparse[(int)l] = false;
     }
     return STATUS_OK;
 }
 
-static enum status read_text_config(const struct json *text, struct config_text *t,
+static enum status read_text_config(const struct json_tree *text, struct config_text *t,
                                     struct error *err) {
     TRY(get_int(text, "num_hidden_layers", 1, CONFIG_MAX_LAYERS, &t->n_layers, err));
     TRY(get_int(text, "hidden_size", 1, 1 << 17, &t->hidden, err));
@@ -113,19 +116,20 @@ static enum status read_text_config(const struct json *text, struct config_text 
         return fail(err, STATUS_UNSUPPORTED, "%d heads do not divide into %d groups", t->n_heads,
                     t->n_kv_heads);
     TRY(want_word(text, "hidden_act", "silu", err));
-    if (json_bool(json_find(text, "attention_bias"), false))
+    if (json_as_bool(json_find(text, "attention_bias"), false))
         return fail(err, STATUS_UNSUPPORTED, "attention_bias is true");
-    t->rms_eps = (float)json_number(json_find(text, "rms_norm_eps"), 1e-6);
+    t->rms_eps = (float)json_as_number(json_find(text, "rms_norm_eps"), 1e-6);
     TRY(read_rope(text, t, err));
     return read_experts(text, t, err);
 }
 
-static enum status read_taps(const struct json *list, struct config_vision *v, struct error *err) {
+static enum status read_taps(const struct json_tree *list, struct config_vision *v,
+                             struct error *err) {
     if (!json_is(list, JSON_ARRAY) || list->n > CONFIG_MAX_TAPS)
         return fail(err, STATUS_FORMAT, "deepstack_visual_indexes is no list of at most %d",
                     CONFIG_MAX_TAPS);
-    for (const struct json *m = list->first; m; m = m->next) {
-        double b = json_number(m, -1);
+    for (const struct json_tree *m = list->first; m; m = m->next) {
+        double b = json_as_number(m, -1);
         if (!(b >= 0 && b < v->depth) || b != floor(b))
             return fail(err, STATUS_FORMAT, "deepstack_visual_indexes names no block");
         for (int k = 0; k < v->n_taps; k++)
@@ -137,7 +141,7 @@ static enum status read_taps(const struct json *list, struct config_vision *v, s
     return STATUS_OK;
 }
 
-static enum status read_vision_config(const struct json *vision, struct config_vision *v,
+static enum status read_vision_config(const struct json_tree *vision, struct config_vision *v,
                                       struct error *err) {
     int positions, channels;
     TRY(get_int(vision, "depth", 1, CONFIG_MAX_LAYERS, &v->depth, err));
@@ -161,32 +165,32 @@ static enum status read_vision_config(const struct json *vision, struct config_v
     return read_taps(json_find(vision, "deepstack_visual_indexes"), v, err);
 }
 
-static enum status read_family(const struct json *root, struct error *err) {
-    struct str type = json_string(json_find(root, "model_type"), STR("(none)"));
+static enum status read_family(const struct json_tree *root, struct error *err) {
+    struct str type = json_as_string(json_find(root, "model_type"), STR("(none)"));
     if (str_eq(type, STR("qwen3_vl")) || str_eq(type, STR("qwen3_vl_moe"))) return STATUS_OK;
     return fail(err, STATUS_UNSUPPORTED,
                 "model_type is \"%.*s\", docmill runs qwen3_vl and qwen3_vl_moe",
                 (int)(type.n < 60 ? type.n : 60), type.s);
 }
 
-static enum status read_quantisation(const struct json *root, struct model_config *c,
+static enum status read_quantisation(const struct json_tree *root, struct model_config *c,
                                      struct error *err) {
-    const struct json *q = json_find(root, "quantization_config");
+    const struct json_tree *q = json_find(root, "quantization_config");
     if (!json_is(q, JSON_OBJECT)) return STATUS_OK;
-    struct str method = json_string(json_find(q, "quant_method"), STR("(none)"));
+    struct str method = json_as_string(json_find(q, "quant_method"), STR("(none)"));
     if (!str_eq(method, STR("fp8")))
         return fail(err, STATUS_UNSUPPORTED, "quant_method \"%.*s\", docmill reads fp8",
                     (int)(method.n < 40 ? method.n : 40), method.s);
     TRY(want_word(q, "fmt", "e4m3", err));
-    const struct json *size = json_find(q, "weight_block_size");
-    if (!json_is(size, JSON_ARRAY) || size->n != 2 || json_number(size->first, 0) != 128 ||
-        json_number(size->first->next, 0) != 128)
+    const struct json_tree *size = json_find(q, "weight_block_size");
+    if (!json_is(size, JSON_ARRAY) || size->n != 2 || json_as_number(size->first, 0) != 128 ||
+        json_as_number(size->first->next, 0) != 128)
         return fail(err, STATUS_UNSUPPORTED, "weight_block_size is not [128, 128]");
     c->fp8_block = 128;
     return STATUS_OK;
 }
 
-static enum status read_config_json(const struct json *root, struct model_config *c,
+static enum status read_config_json(const struct json_tree *root, struct model_config *c,
                                     struct error *err) {
     TRY(read_family(root, err));
     if (read_text_config(json_find(root, "text_config"), &c->text, err) != STATUS_OK)
@@ -197,9 +201,9 @@ static enum status read_config_json(const struct json *root, struct model_config
         return fail(err, STATUS_FORMAT, "out_hidden_size %d is not the text's hidden_size %d",
                     c->vision.out_hidden, c->text.hidden);
     // The top level counts first: the text part of re-exported files may say otherwise.
-    const struct json *text = json_find(root, "text_config");
-    c->tied = json_bool(json_find(root, "tie_word_embeddings"),
-                        json_bool(json_find(text, "tie_word_embeddings"), false));
+    const struct json_tree *text = json_find(root, "text_config");
+    c->tied = json_as_bool(json_find(root, "tie_word_embeddings"),
+                           json_as_bool(json_find(text, "tie_word_embeddings"), false));
     int last = c->text.vocab - 1;
     TRY(get_int_or(root, "image_token_id", 0, last, 151655, &c->image_token, err));
     TRY(get_int_or(root, "video_token_id", 0, last, 151656, &c->video_token, err));
@@ -208,20 +212,20 @@ static enum status read_config_json(const struct json *root, struct model_config
     return read_quantisation(root, c, err);
 }
 
-static bool is_half(const struct json *three) {
+static bool is_half(const struct json_tree *three) {
     if (!three) return true;
     if (!json_is(three, JSON_ARRAY) || three->n != 3) return false;
-    for (const struct json *m = three->first; m; m = m->next)
-        if (json_number(m, 0) != 0.5) return false;
+    for (const struct json_tree *m = three->first; m; m = m->next)
+        if (json_as_number(m, 0) != 0.5) return false;
     return true;
 }
 
-static enum status read_pixels(const struct json *root, struct config_pixels *p,
+static enum status read_pixels(const struct json_tree *root, struct config_pixels *p,
                                struct error *err) {
     if (!root) return STATUS_OK;
-    const struct json *size = json_find(root, "size");
-    double low = json_number(json_find(size, "shortest_edge"), (double)p->min_pixels);
-    double high = json_number(json_find(size, "longest_edge"), (double)p->max_pixels);
+    const struct json_tree *size = json_find(root, "size");
+    double low = json_as_number(json_find(size, "shortest_edge"), (double)p->min_pixels);
+    double high = json_as_number(json_find(size, "longest_edge"), (double)p->max_pixels);
     if (!(low >= 1 && low <= high && high <= 1e12))
         return fail(err, STATUS_FORMAT, "size is not two pixel counts");
     p->min_pixels = (int64_t)low;
@@ -231,13 +235,13 @@ static enum status read_pixels(const struct json *root, struct config_pixels *p,
     return STATUS_OK;
 }
 
-static enum status read_stops(const struct json *eos, int vocab, struct config_generation *g,
+static enum status read_stops(const struct json_tree *eos, int vocab, struct config_generation *g,
                               struct error *err) {
     if (!eos) return STATUS_OK;
-    const struct json *first = json_is(eos, JSON_ARRAY) ? eos->first : eos;
+    const struct json_tree *first = json_is(eos, JSON_ARRAY) ? eos->first : eos;
     g->n_stops = 0;
-    for (const struct json *m = first; m && g->n_stops < CONFIG_MAX_STOPS; m = m->next) {
-        double id = json_number(m, -1);
+    for (const struct json_tree *m = first; m && g->n_stops < CONFIG_MAX_STOPS; m = m->next) {
+        double id = json_as_number(m, -1);
         if (!(id >= 0 && id < vocab)) return fail(err, STATUS_FORMAT, "eos_token_id is no token");
         g->stops[g->n_stops++] = (int)id;
         if (!json_is(eos, JSON_ARRAY)) break;
@@ -245,15 +249,15 @@ static enum status read_stops(const struct json *eos, int vocab, struct config_g
     return STATUS_OK;
 }
 
-static enum status read_generation(const struct json *root, int vocab, struct config_generation *g,
-                                   struct error *err) {
+static enum status read_generation(const struct json_tree *root, int vocab,
+                                   struct config_generation *g, struct error *err) {
     if (!root) return STATUS_OK;
-    g->do_sample = json_bool(json_find(root, "do_sample"), false);
-    g->temperature = json_number(json_find(root, "temperature"), 1);
-    g->top_p = json_number(json_find(root, "top_p"), 1);
-    g->min_p = json_number(json_find(root, "min_p"), 0);
-    g->repetition_penalty = json_number(json_find(root, "repetition_penalty"), 1);
-    double k = json_number(json_find(root, "top_k"), 0);
+    g->do_sample = json_as_bool(json_find(root, "do_sample"), false);
+    g->temperature = json_as_number(json_find(root, "temperature"), 1);
+    g->top_p = json_as_number(json_find(root, "top_p"), 1);
+    g->min_p = json_as_number(json_find(root, "min_p"), 0);
+    g->repetition_penalty = json_as_number(json_find(root, "repetition_penalty"), 1);
+    double k = json_as_number(json_find(root, "top_k"), 0);
     if (!(k >= 0 && k <= vocab) || !(g->temperature >= 0) || !(g->top_p > 0) ||
         !(g->repetition_penalty > 0))
         return fail(err, STATUS_FORMAT, "a sampling parameter is out of range");
@@ -268,8 +272,8 @@ static bool is_thinking(struct str text) {
 }
 
 static enum status parse_optional(struct arena *arena, struct str text, const char *name,
-                                  const struct json **out, struct error *err) {
-    struct json *json = NULL;
+                                  const struct json_tree **out, struct error *err) {
+    struct json_tree *json = NULL;
     if (text.n && json_tree_read(arena, text, &json, err) != STATUS_OK)
         return fail_in(err, "%s", name);
     *out = json;
@@ -278,7 +282,7 @@ static enum status parse_optional(struct arena *arena, struct str text, const ch
 
 static enum status read_all(struct arena *arena, const struct config_sources *s,
                             struct model_config *c, struct error *err) {
-    const struct json *root = NULL, *image = NULL, *video = NULL, *generation = NULL;
+    const struct json_tree *root = NULL, *image = NULL, *video = NULL, *generation = NULL;
     TRY(parse_optional(arena, s->config, "config.json", &root, err));
     if (!root) return fail(err, STATUS_FORMAT, "config.json is empty");
     if (read_config_json(root, c, err) != STATUS_OK) return fail_in(err, "config.json");

@@ -254,15 +254,17 @@ static enum status read_added(struct loader *l) {
     }
 }
 
-/* Looks through a value for the strings that say which pre-tokenizer or normaliser it is. */
+/* Looks through a value for the strings that say which pre-tokenizer or normaliser it is. Options that
+ * are on change the ids, but for trim_offsets, which is about offsets alone. */
 static enum status look_inside(struct loader *l, struct str want, bool *found) {
     int outside = l->p->depth;
+    bool harmless = false;
     do {
         enum json_event event = json_pull_next(l->p);
         if (event == JSON_ERROR) return json_pull_fail(l->p, l->err);
-        if (event == JSON_STRING && str_eq(json_pull_string(l->p, l->t->arena), want))
-            *found = true;
-        if (event == JSON_TRUE)
+        if (event == JSON_KEY) harmless = str_eq(l->p->token, STR("trim_offsets"));
+        if (event == JSON_STRING && str_eq(json_pull_string(l->p, l->t->arena), want)) *found = true;
+        if (event == JSON_TRUE && !harmless)
             return unsupported(l, "an option of the pre-tokenizer or normalizer");
     } while (l->p->depth > outside);
     return STATUS_OK;

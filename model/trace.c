@@ -18,7 +18,7 @@ enum { MAX_PICTURES = 64, MAX_CASE = 64 << 20 };
 /* A tensor being collected: some rows of it, as they come. */
 struct kept {
     struct str name;
-    struct json const *shape;
+    struct json_tree const *shape;
     enum dtype dtype;
     size_t n_rows, n_columns; // kept
     size_t n_seen;            // rows that came
@@ -27,8 +27,8 @@ struct kept {
 
 struct tracer {
     struct arena *arena;
-    const struct json *wanted;    // the case's "tensors"; NULL: everything
-    const struct json *positions; // rows to keep of text tensors; NULL: the last ones
+    const struct json_tree *wanted;    // the case's "tensors"; NULL: everything
+    const struct json_tree *positions; // rows to keep of text tensors; NULL: the last ones
     size_t n_tokens, n_patches, n_visual;
     struct kept *kept;
     size_t n_kept, cap_kept;
@@ -48,12 +48,12 @@ static bool wants(void *context, const char *name) {
 static bool keeps_row(const struct tracer *t, const struct kept *k, size_t row) {
     if (!str_starts(k->name, STR("text.")) && !str_eq(k->name, STR("logits"))) return true;
     if (t->positions) {
-        for (const struct json *p = t->positions->first; p; p = p->next)
-            if (json_number(p, -1) == (double)row) return true;
+        for (const struct json_tree *p = t->positions->first; p; p = p->next)
+            if (json_as_number(p, -1) == (double)row) return true;
         return false;
     }
     size_t want =
-        k->shape && k->shape->first ? (size_t)json_number(k->shape->first, 0) : t->n_tokens;
+        k->shape && k->shape->first ? (size_t)json_as_number(k->shape->first, 0) : t->n_tokens;
     return row + want >= t->n_tokens;
 }
 
@@ -89,12 +89,12 @@ static void keep_rows(void *context, const char *name, enum dtype dtype, const v
 static void put_shape(const struct kept *k, struct buf *out) {
     buf_printf(out, "[%zu", k->n_rows);
     size_t product = 1;
-    const struct json *dims = k->shape ? k->shape->first : NULL;
-    for (const struct json *d = dims ? dims->next : NULL; d; d = d->next)
-        product *= (size_t)json_number(d, 0);
+    const struct json_tree *dims = k->shape ? k->shape->first : NULL;
+    for (const struct json_tree *d = dims ? dims->next : NULL; d; d = d->next)
+        product *= (size_t)json_as_number(d, 0);
     if (dims && product == k->n_columns) {
-        for (const struct json *d = dims->next; d; d = d->next)
-            buf_printf(out, ", %zu", (size_t)json_number(d, 0));
+        for (const struct json_tree *d = dims->next; d; d = d->next)
+            buf_printf(out, ", %zu", (size_t)json_as_number(d, 0));
     } else {
         buf_printf(out, ", %zu", k->n_columns);
     }
@@ -133,7 +133,7 @@ static enum status write_all(const struct tracer *t, const char *path, struct er
 
 struct run_case {
     struct arena *arena;
-    const struct json *json;
+    const struct json_tree *json;
     const char *folder, *directory; // of the checkpoint; of the case file
     struct token_list ids;
     struct patches images[MAX_PICTURES], clips[MAX_PICTURES];
@@ -141,13 +141,13 @@ struct run_case {
     struct tokenizer *tokenizer;
 };
 
-static enum status read_grid(const struct json *list, size_t i, struct grid *out,
+static enum status read_grid(const struct json_tree *list, size_t i, struct grid *out,
                              struct error *err) {
-    const struct json *g = json_is(list, JSON_ARRAY) ? list->first : NULL;
+    const struct json_tree *g = json_is(list, JSON_ARRAY) ? list->first : NULL;
     while (g && i--) g = g->next;
     if (!json_is(g, JSON_ARRAY) || g->n != 3) return fail(err, STATUS_FORMAT, "a grid is missing");
-    double t = json_number(g->first, 0), h = json_number(g->first->next, 0);
-    double w = json_number(g->first->next->next, 0);
+    double t = json_as_number(g->first, 0), h = json_as_number(g->first->next, 0);
+    double w = json_as_number(g->first->next->next, 0);
     if (!(t >= 1 && h >= 1 && w >= 1 && t * h * w <= 1 << 24))
         return fail(err, STATUS_FORMAT, "a grid is no grid");
     *out = (struct grid){(int)t, (int)h, (int)w};
@@ -155,7 +155,7 @@ static enum status read_grid(const struct json *list, size_t i, struct grid *out
 }
 
 /* The patches of inputs/NAME.safetensors in ../.. of the case's folder. */
-static enum status read_stored(struct run_case *c, struct str name, const struct json *grids,
+static enum status read_stored(struct run_case *c, struct str name, const struct json_tree *grids,
                                size_t i, const struct model_config *config, struct patches *out,
                                struct error *err) {
     struct grid grid;
@@ -181,19 +181,20 @@ static enum status read_all_stored(struct run_case *c, const struct model_config
     static const char *const keys[2][2] = {{"images", "image_grid_thw"},
                                            {"videos", "video_grid_thw"}};
     for (int kind = 0; kind < 2; kind++) {
-        const struct json *names = json_find(c->json, keys[kind][0]);
-        const struct json *grids = json_find(c->json, keys[kind][1]);
+        const struct json_tree *names = json_find(c->json, keys[kind][0]);
+        const struct json_tree *grids = json_find(c->json, keys[kind][1]);
         struct patches *list = kind ? c->clips : c->images;
         size_t *n = kind ? &c->n_clips : &c->n_images;
-        for (const struct json *m = json_is(names, JSON_ARRAY) ? names->first : NULL; m;
+        for (const struct json_tree *m = json_is(names, JSON_ARRAY) ? names->first : NULL; m;
              m = m->next) {
             if (*n == MAX_PICTURES) return fail(err, STATUS_LIMIT, "too many pictures");
-            TRY(read_stored(c, json_string(m, (struct str){0}), grids, *n, config, &list[*n], err));
+            TRY(read_stored(c, json_as_string(m, (struct str){0}), grids, *n, config, &list[*n],
+                            err));
             ++*n;
         }
     }
-    for (const struct json *m = json_find(c->json, "input_ids")->first; m; m = m->next)
-        token_list_add(&c->ids, (int)json_number(m, -1));
+    for (const struct json_tree *m = json_find(c->json, "input_ids")->first; m; m = m->next)
+        token_list_add(&c->ids, (int)json_as_number(m, -1));
     return STATUS_OK;
 }
 
@@ -212,7 +213,7 @@ static enum status read_clip(struct run_case *c, const char *path,
     TRY(checkpoint_open_file(path, &file, err));
     const struct tensor *t = checkpoint_find(file, "frames");
     struct clip_request request = {
-        .fps = json_number(json_find(json_find(c->json, "video"), "fps"), 0)};
+        .fps = json_as_number(json_find(json_find(c->json, "video"), "fps"), 0)};
     struct clip_plan plan = {0};
     enum status status = STATUS_OK;
     if (!t || t->dtype != DTYPE_U8 || t->n_dims != 4 || t->shape[3] != 3 || t->shape[0] > 1 << 20 ||
@@ -252,54 +253,30 @@ static enum status read_picture(struct run_case *c, const char *path,
     return STATUS_OK;
 }
 
-static struct json *member(struct arena *arena, struct json *parent, const char *key,
-                           enum json_event kind, struct str text) {
-    struct json **tail = &parent->first;
-    while (*tail) tail = &(*tail)->next;
-    *tail = ARENA_NEW(arena, struct json);
-    **tail = (struct json){.kind = kind, .key = str_from(key), .text = text};
-    parent->n++;
-    return *tail;
-}
-
-static void add_message(struct arena *arena, struct json *messages, const char *role,
-                        const struct chat_media *media, size_t n_media, struct str text) {
-    struct json *message = member(arena, messages, NULL, JSON_OBJECT, (struct str){0});
-    member(arena, message, "role", JSON_STRING, str_from(role));
-    struct json *content = member(arena, message, "content", JSON_ARRAY, (struct str){0});
-    for (size_t i = 0; i < n_media; i++) {
-        struct json *part = member(arena, content, NULL, JSON_OBJECT, (struct str){0});
-        member(arena, part, "type", JSON_STRING, media[i].is_video ? STR("video") : STR("image"));
-    }
-    struct json *part = member(arena, content, NULL, JSON_OBJECT, (struct str){0});
-    member(arena, part, "text", JSON_STRING, text);
-}
-
 static enum status render_case(struct run_case *c, const struct model_config *config,
                                const struct chat_media *media, size_t n_media, struct error *err) {
-    struct json messages = {.kind = JSON_ARRAY};
-    const struct json *system = json_find(c->json, "system");
-    if (json_is(system, JSON_STRING))
-        add_message(c->arena, &messages, "system", NULL, 0, system->text);
-    add_message(c->arena, &messages, "user", media, n_media,
-                json_string(json_find(c->json, "question"), (struct str){0}));
-    const struct json *wrapped = json_find(c->json, "keep_clip_markers");
+    struct json_tree *messages = chat_messages(c->arena);
+    const struct json_tree *system = json_find(c->json, "system");
+    if (json_is(system, JSON_STRING)) chat_add(c->arena, messages, "system", NULL, 0, system->text);
+    chat_add(c->arena, messages, "user", media, n_media,
+             json_as_string(json_find(c->json, "question"), (struct str){0}));
+    const struct json_tree *wrapped = json_find(c->json, "keep_clip_markers");
     struct chat_options o = {.thinking = config->thinking,
                              .add_generation_prompt = true,
-                             .keep_clip_markers = json_bool(wrapped, false),
+                             .keep_clip_markers = json_as_bool(wrapped, false),
                              .media = media,
                              .n_media = n_media};
     if (!wrapped) { // the stored ids show which form of clips they are in
-        const struct json *ids = json_find(c->json, "input_ids");
+        const struct json_tree *ids = json_find(c->json, "input_ids");
         int starts = 0, pairs = 0;
-        for (const struct json *m = ids ? ids->first : NULL; m; m = m->next)
-            starts += json_number(m, -1) == config->vision_start_token;
+        for (const struct json_tree *m = ids ? ids->first : NULL; m; m = m->next)
+            starts += json_as_number(m, -1) == config->vision_start_token;
         for (size_t i = 0; i < n_media; i++) pairs += media[i].is_video ? media[i].n_pairs : 1;
         o.keep_clip_markers = starts > pairs;
     }
     struct prompt prompt;
     prompt_open(&prompt);
-    enum status status = chat_render(&messages, NULL, &o, &prompt, err);
+    enum status status = chat_render(messages, NULL, &o, &prompt, err);
     if (status == STATUS_OK) prompt_encode(&prompt, c->tokenizer, &c->ids);
     prompt_close(&prompt);
     return status;
@@ -310,9 +287,9 @@ static enum status read_files(struct run_case *c, const struct model_config *con
     struct chat_media media[MAX_PICTURES];
     size_t n = 0;
     TRY(tokenizer_load(c->folder, &c->tokenizer, err));
-    for (const struct json *m = json_find(c->json, "files")->first; m; m = m->next, n++) {
+    for (const struct json_tree *m = json_find(c->json, "files")->first; m; m = m->next, n++) {
         if (n == MAX_PICTURES) return fail(err, STATUS_LIMIT, "too many files");
-        struct str name = json_string(m, (struct str){0});
+        struct str name = json_as_string(m, (struct str){0});
         const char *path = arena_printf(c->arena, "%s/%.*s", c->directory, STR_ARG(name)).s;
         if (str_ends(name, STR(".safetensors")))
             TRY(read_clip(c, path, config, &media[n], err));
@@ -331,7 +308,7 @@ static enum status read_case(struct run_case *c, const char *path,
     struct str text = {0};
     TRY(checkpoint_read_text(c->arena, c->directory, slash ? slash + 1 : path, MAX_CASE, &text,
                              err));
-    struct json *json = NULL;
+    struct json_tree *json = NULL;
     if (json_tree_read(c->arena, text, &json, err) != STATUS_OK)
         return fail_in(err, "%.200s", path);
     c->json = json;
@@ -350,11 +327,11 @@ static void case_close(struct run_case *c) {
 
 /* ---- running ---- */
 
-static bool same_ids(const struct json *want, const struct token_list *got) {
+static bool same_ids(const struct json_tree *want, const struct token_list *got) {
     if (!json_is(want, JSON_ARRAY) || want->n != got->n) return false;
     size_t i = 0;
-    for (const struct json *m = want->first; m; m = m->next)
-        if (got->ids[i++] != (int)json_number(m, -1)) return false;
+    for (const struct json_tree *m = want->first; m; m = m->next)
+        if (got->ids[i++] != (int)json_as_number(m, -1)) return false;
     return true;
 }
 
@@ -395,18 +372,19 @@ static void keep_positions(struct tracer *t, const struct sequence *s) {
 
 static void judge(const struct run_case *c, const struct sequence *s, const struct token_list *out,
                   struct trace_result *r) {
-    const struct json *greedy = json_find(c->json, "greedy");
+    const struct json_tree *greedy = json_find(c->json, "greedy");
     r->n_greedy = greedy ? (int)greedy->n : 0;
     size_t i = 0;
-    for (const struct json *m = greedy ? greedy->first : NULL; m && i < out->n; m = m->next, i++) {
-        if (out->ids[i] != (int)json_number(m, -1)) break;
+    for (const struct json_tree *m = greedy ? greedy->first : NULL; m && i < out->n;
+         m = m->next, i++) {
+        if (out->ids[i] != (int)json_as_number(m, -1)) break;
         r->n_greedy_equal++;
     }
     r->ids_equal = same_ids(json_find(c->json, "input_ids"), &c->ids);
-    const struct json *delta = json_find(c->json, "rope_delta");
+    const struct json_tree *delta = json_find(c->json, "rope_delta");
     r->delta_equal =
-        !delta || json_number(delta, 0) == (double)(s->positions.next - (int)s->n_prompt);
-    const struct json *text = json_find(c->json, "text");
+        !delta || json_as_number(delta, 0) == (double)(s->positions.next - (int)s->n_prompt);
+    const struct json_tree *text = json_find(c->json, "text");
     r->text_equal = true;
     if (!text || !c->tokenizer) return;
     struct buf got;
@@ -421,7 +399,7 @@ static enum status run(struct model *m, struct run_case *c, struct tracer *t, si
                        struct error *err) {
     struct trace trace = {wants, keep_rows, t};
     size_t vocab = (size_t)m->config.text.vocab;
-    const struct json *greedy = json_find(c->json, "greedy");
+    const struct json_tree *greedy = json_find(c->json, "greedy");
     size_t n_follow = json_is(greedy, JSON_ARRAY) ? greedy->n : 0;
     forward_trace(f, &trace);
     TRY(forward_see(f, s, c->images, c->n_images, c->clips, c->n_clips, err));

@@ -11,7 +11,7 @@
 #include "model/tokenizer.h"
 #include "util/status.h"
 
-struct json;
+struct json_tree;
 struct buf;
 
 struct trace_options {

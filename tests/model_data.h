@@ -25,11 +25,11 @@ static inline struct str data_file(struct arena *arena, const char *name) {
 }
 
 /* The next line of a JSON-lines file as a tree; NULL at its end. */
-static inline const struct json *data_line(struct arena *arena, struct str *text) {
+static inline const struct json_tree *data_line(struct arena *arena, struct str *text) {
     if (!text->n) return NULL;
     const char *end = memchr(text->s, '\n', text->n);
     size_t n = end ? (size_t)(end - text->s) : text->n;
-    struct json *json = NULL;
+    struct json_tree *json = NULL;
     struct error err = {0};
     if (json_tree_read(arena, (struct str){text->s, n}, &json, &err) != STATUS_OK) {
         printf("%s\n", err.text);
@@ -39,8 +39,8 @@ static inline const struct json *data_line(struct arena *arena, struct str *text
     return json;
 }
 
-static inline int data_int(const struct json *object, const char *key, int otherwise) {
-    return (int)json_number(json_find(object, key), otherwise);
+static inline int data_int(const struct json_tree *object, const char *key, int otherwise) {
+    return (int)json_as_number(json_find(object, key), otherwise);
 }
 
 /* A letter of the byte alphabet, JSON-escaped. */

@@ -8,36 +8,37 @@
 #include "tests/check.h"
 #include "tests/model_data.h"
 
-static struct config_pixels limits_of(const struct json *row) {
-    return (struct config_pixels){(int64_t)json_number(json_find(row, "min_pixels"), 0),
-                                  (int64_t)json_number(json_find(row, "max_pixels"), 0)};
+static struct config_pixels limits_of(const struct json_tree *row) {
+    return (struct config_pixels){(int64_t)json_as_number(json_find(row, "min_pixels"), 0),
+                                  (int64_t)json_as_number(json_find(row, "max_pixels"), 0)};
 }
 
-static bool same_size(const struct json *row, struct image_size size) {
-    const struct json *want = json_find(row, "size");
-    return want && size.height == (int)json_number(want->first, 0) &&
-           size.width == (int)json_number(want->first->next, 0);
+static bool same_size(const struct json_tree *row, struct image_size size) {
+    const struct json_tree *want = json_find(row, "size");
+    return want && size.height == (int)json_as_number(want->first, 0) &&
+           size.width == (int)json_as_number(want->first->next, 0);
 }
 
-static struct clip_request request_of(const struct json *row, const struct json *options) {
+static struct clip_request request_of(const struct json_tree *row,
+                                      const struct json_tree *options) {
     return (struct clip_request){
         .n_frames = data_int(row, "frames", 0),
-        .fps = json_number(json_find(row, "fps"), 0),
-        .sample_fps = json_number(json_find(options, options == row ? "sample_fps" : "fps"), 0),
+        .fps = json_as_number(json_find(row, "fps"), 0),
+        .sample_fps = json_as_number(json_find(options, options == row ? "sample_fps" : "fps"), 0),
         .want_frames = data_int(options, "num_frames", 0),
-        .all_frames = !json_bool(json_find(options, "do_sample_frames"), true),
+        .all_frames = !json_as_bool(json_find(options, "do_sample_frames"), true),
     };
 }
 
-static void check_clip_plan(const struct json *row, const struct clip_plan *plan, int line) {
+static void check_clip_plan(const struct json_tree *row, const struct clip_plan *plan, int line) {
     bool same = true;
     int i = 0;
-    for (const struct json *m = json_find(row, "indices")->first; m; m = m->next, i++)
-        same = same && i < plan->n_sampled && plan->indices[i] == (int)json_number(m, -1);
+    for (const struct json_tree *m = json_find(row, "indices")->first; m; m = m->next, i++)
+        same = same && i < plan->n_sampled && plan->indices[i] == (int)json_as_number(m, -1);
     CHECK(same && i == plan->n_sampled, "frames, line %d", line);
     i = 0;
     same = true;
-    for (const struct json *m = json_find(row, "timestamps")->first; m; m = m->next, i++) {
+    for (const struct json_tree *m = json_find(row, "timestamps")->first; m; m = m->next, i++) {
         char text[32];
         snprintf(text, sizeof text, "%.1f", i < plan->n_pairs ? plan->seconds[i] : -1);
         same = same && str_eq(m->text, str_from(text));
@@ -45,14 +46,14 @@ static void check_clip_plan(const struct json *row, const struct clip_plan *plan
     CHECK(same && i == plan->n_pairs, "timestamps, line %d", line);
 }
 
-static void test_video_row(const struct json *row, int line) {
+static void test_video_row(const struct json_tree *row, int line) {
     struct clip_request request = request_of(row, row);
     struct clip_plan plan = {0};
     struct image_size size = {0};
     struct error err = {0};
     enum status status = clip_plan_make(&request, &plan, &err);
     struct config_pixels limits = limits_of(row);
-    if (status == STATUS_OK && json_bool(json_find(row, "cap_pixels_per_frame"), false)) {
+    if (status == STATUS_OK && json_as_bool(json_find(row, "cap_pixels_per_frame"), false)) {
         double cap = fmin(768 * 1024, floor((double)limits.max_pixels / plan.n_sampled));
         cap = fmax(cap, floor((double)limits.min_pixels * 1.05));
         limits.max_pixels = (int64_t)cap * plan.n_sampled;
@@ -73,7 +74,7 @@ static void test_video_row(const struct json *row, int line) {
 static void test_sizes(struct arena *arena) {
     struct str lines = data_file(arena, "vectors/resize.jsonl");
     int line = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
         line++;
         if (str_eq(json_find(row, "kind")->text, STR("video"))) {
             test_video_row(row, line);
@@ -108,8 +109,8 @@ static void check_patches(const struct patches *p, const struct tensor *want, co
     CHECK(same, "%s: %zu values", name, n);
 }
 
-static void test_picture(const struct json *row, const struct checkpoint *c, struct arena *arena,
-                         struct str name) {
+static void test_picture(const struct json_tree *row, const struct checkpoint *c,
+                         struct arena *arena, struct str name) {
     const struct tensor *rgb = stored(c, arena, name, "rgb"),
                         *want = stored(c, arena, name, "resized");
     struct image_size from = {(int)rgb->shape[0], (int)rgb->shape[1]}, size;
@@ -136,7 +137,7 @@ static const uint8_t *frame_of(void *context, int index) {
     return (const uint8_t *)frames->data + (size_t)index * tensor_row(frames);
 }
 
-static void test_clip(const struct json *row, const struct checkpoint *c, struct arena *arena,
+static void test_clip(const struct json_tree *row, const struct checkpoint *c, struct arena *arena,
                       struct str name) {
     struct tensor frames = *stored(c, arena, name, "frames");
     struct clip_request request = request_of(row, json_find(row, "options"));
@@ -162,7 +163,7 @@ static void test_pixels(struct arena *arena) {
           "%s", err.text);
     struct str lines = data_file(arena, "vectors/preprocess.jsonl");
     int n = 0;
-    for (const struct json *row; c && (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; c && (row = data_line(arena, &lines));) {
         struct str file = json_find(row, "file")->text,
                    name = str_sub(file, 0, str_find(file, STR(".")));
         n += stored(c, arena, name, "resized") != NULL;
@@ -174,15 +175,15 @@ static void test_pixels(struct arena *arena) {
 }
 
 /* A row of parts as ids: 1 picture pads, 2 clip pads, 0 the rest. */
-static void test_rope_row(const struct json *row, struct arena *arena, int line) {
+static void test_rope_row(const struct json_tree *row, struct arena *arena, int line) {
     struct token_list ids = {0};
     struct grid images[64], clips[64];
     size_t n_images = 0, n_clips = 0;
-    for (const struct json *part = json_find(row, "parts")->first; part; part = part->next) {
+    for (const struct json_tree *part = json_find(row, "parts")->first; part; part = part->next) {
         struct str kind = part->first->text;
         int v[3] = {0};
-        const struct json *m = part->first->next;
-        for (int i = 0; m; m = m->next) v[i++] = (int)json_number(m, 0);
+        const struct json_tree *m = part->first->next;
+        for (int i = 0; m; m = m->next) v[i++] = (int)json_as_number(m, 0);
         bool clip = str_eq(kind, STR("video")), text = str_eq(kind, STR("text"));
         for (int i = 0; text && i < v[0]; i++) token_list_add(&ids, 0);
         for (int t = 0; !text && t < v[0]; t++) {
@@ -208,9 +209,10 @@ static void test_rope_row(const struct json *row, struct arena *arena, int line)
         for (int a = 0; a < 3; a++) {
             size_t i = 0;
             bool same = true;
-            for (const struct json *m = json_find(row, names[a])->first; m; m = m->next, i++)
+            for (const struct json_tree *m = json_find(row, names[a])->first; m; m = m->next, i++)
                 if (i >= skip)
-                    same = same && i - skip < p.n && p.axis[a][i - skip] == (int)json_number(m, -1);
+                    same =
+                        same && i - skip < p.n && p.axis[a][i - skip] == (int)json_as_number(m, -1);
             CHECK(same && i == p.n + skip, "%s, rope.jsonl:%d", names[a], line);
         }
         positions_free(&p);
@@ -229,7 +231,7 @@ static void test_rope_row(const struct json *row, struct arena *arena, int line)
 static void test_frequencies(struct arena *arena) {
     struct str lines = data_file(arena, "vectors/frequencies.jsonl");
     int n_equal = 0, n = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
         struct str name = json_find(row, "name")->text;
         struct config_text t = {.rope_theta = 5000000, .head_dim = 128, .yarn_original = 262144};
         if (str_find(name, STR("head_dim 32")) < name.n) t.head_dim = 32, t.yarn_original = 1024;
@@ -244,9 +246,9 @@ static void test_frequencies(struct arena *arena) {
         } else {
             factor = positions_text_frequencies(&t, got);
         }
-        CHECK(fabs(factor - json_number(json_find(row, "scaling"), 0)) < 1e-6, "factor");
+        CHECK(fabs(factor - json_as_number(json_find(row, "scaling"), 0)) < 1e-6, "factor");
         int i = 0;
-        for (const struct json *m = json_find(row, "bits")->first; m; m = m->next, i++, n++) {
+        for (const struct json_tree *m = json_find(row, "bits")->first; m; m = m->next, i++, n++) {
             uint32_t bits = (uint32_t)strtoul(arena_str(arena, m->text).s, NULL, 16);
             int64_t off = (int64_t)bits_of_f32(got[i]) - bits;
             n_equal += off == 0;
@@ -259,33 +261,34 @@ static void test_frequencies(struct arena *arena) {
 static void test_sampling(struct arena *arena) {
     struct str lines = data_file(arena, "vectors/sampling.jsonl");
     int line = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
         line++;
-        const struct json *p = json_find(row, "params");
+        const struct json_tree *p = json_find(row, "params");
         struct sampling params = {
-            .temperature = json_number(json_find(p, "temperature"), 1),
+            .temperature = json_as_number(json_find(p, "temperature"), 1),
             .top_k = data_int(p, "top_k", 0),
-            .top_p = json_number(json_find(p, "top_p"), 1),
-            .min_p = json_number(json_find(p, "min_p"), 0),
-            .repetition_penalty = json_number(json_find(p, "repetition_penalty"), 1),
-            .presence_penalty = json_number(json_find(p, "presence_penalty"), 0),
+            .top_p = json_as_number(json_find(p, "top_p"), 1),
+            .min_p = json_as_number(json_find(p, "min_p"), 0),
+            .repetition_penalty = json_as_number(json_find(p, "repetition_penalty"), 1),
+            .presence_penalty = json_as_number(json_find(p, "presence_penalty"), 0),
             .seed = 1,
         };
         struct sampler *s = sampler_new(&params, 24, 24);
         float logits[24], again[24];
         double got[24], worst = 0;
         int i = 0, counts[24] = {0};
-        for (const struct json *m = json_find(row, "logits")->first; m; m = m->next)
-            logits[i++] = (float)json_number(m, 0);
-        for (const struct json *m = json_find(row, "prompt")->first; m; m = m->next)
-            sampler_note_prompt(s, &(int){(int)json_number(m, 0)}, 1);
-        for (const struct json *m = json_find(row, "generated")->first; m; m = m->next)
-            sampler_note_output(s, (int)json_number(m, 0));
+        for (const struct json_tree *m = json_find(row, "logits")->first; m; m = m->next)
+            logits[i++] = (float)json_as_number(m, 0);
+        for (const struct json_tree *m = json_find(row, "prompt")->first; m; m = m->next)
+            sampler_note_prompt(s, &(int){(int)json_as_number(m, 0)}, 1);
+        for (const struct json_tree *m = json_find(row, "generated")->first; m; m = m->next)
+            sampler_note_output(s, (int)json_as_number(m, 0));
         memcpy(again, logits, sizeof again);
         sampler_probabilities(s, logits, got);
         i = 0;
-        for (const struct json *m = json_find(row, "probabilities")->first; m; m = m->next, i++)
-            worst = fmax(worst, fabs(got[i] - json_number(m, -1)));
+        for (const struct json_tree *m = json_find(row, "probabilities")->first; m;
+             m = m->next, i++)
+            worst = fmax(worst, fabs(got[i] - json_as_number(m, -1)));
         CHECK(worst < 1e-6, "sampling.jsonl:%d: %g off", line, worst);
         for (int k = 0; k < 4000; k++) {
             memcpy(logits, again, sizeof logits);
@@ -314,7 +317,7 @@ int main(void) {
     test_pixels(arena);
     struct str lines = data_file(arena, "vectors/rope.jsonl");
     int line = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));)
+    for (const struct json_tree *row; (row = data_line(arena, &lines));)
         test_rope_row(row, arena, ++line);
     test_frequencies(arena);
     test_sampling(arena);

@@ -5,17 +5,17 @@
 #include "tests/check.h"
 #include "tests/model_data.h"
 
-static bool same_ids(const struct token_list *got, const struct json *want) {
+static bool same_ids(const struct token_list *got, const struct json_tree *want) {
     size_t i = 0;
-    for (const struct json *m = want->first; m; m = m->next, i++)
-        if (i >= got->n || got->ids[i] != (int)json_number(m, -1)) return false;
+    for (const struct json_tree *m = want->first; m; m = m->next, i++)
+        if (i >= got->n || got->ids[i] != (int)json_as_number(m, -1)) return false;
     return i == got->n;
 }
 
 static void test_encode(const struct tokenizer *t, struct arena *arena) {
     struct str lines = data_file(arena, "vectors/tokenizer.jsonl");
     int line = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
         line++;
         struct str text = json_find(row, "text")->text;
         struct token_list ids = {0};
@@ -25,7 +25,7 @@ static void test_encode(const struct tokenizer *t, struct arena *arena) {
         struct buf back;
         buf_open(&back, 0);
         tokenizer_decode(t, ids.ids, ids.n, false, &back);
-        struct str want = json_string(json_find(row, "decoded"), text);
+        struct str want = json_as_string(json_find(row, "decoded"), text);
         CHECK(str_eq(buf_str(&back), want), "decoded, tokenizer.jsonl:%d", line);
         buf_close(&back);
         token_list_free(&ids);
@@ -35,14 +35,15 @@ static void test_encode(const struct tokenizer *t, struct arena *arena) {
 static void test_decode(const struct tokenizer *t, struct arena *arena) {
     struct str lines = data_file(arena, "vectors/detokenizer.jsonl");
     int line = 0;
-    for (const struct json *row; (row = data_line(arena, &lines));) {
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
         line++;
         struct token_list ids = {0};
-        for (const struct json *m = json_find(row, "ids")->first; m; m = m->next)
-            token_list_add(&ids, (int)json_number(m, -1));
+        for (const struct json_tree *m = json_find(row, "ids")->first; m; m = m->next)
+            token_list_add(&ids, (int)json_as_number(m, -1));
         struct str text = json_find(row, "text")->text;
         for (int skip = 0; skip < 2; skip++) {
-            struct str want = skip ? json_string(json_find(row, "text_skip_special"), text) : text;
+            struct str want =
+                skip ? json_as_string(json_find(row, "text_skip_special"), text) : text;
             struct buf got;
             buf_open(&got, 0);
             tokenizer_decode(t, ids.ids, ids.n, skip, &got);
@@ -107,16 +108,16 @@ static void test_long_word(const struct tokenizer *t) {
 
 static void test_templates(struct arena *arena) {
     struct str lines = data_file(arena, "vectors/template.jsonl");
-    for (const struct json *row; (row = data_line(arena, &lines));) {
-        const struct json *options = json_find(row, "options");
+    for (const struct json_tree *row; (row = data_line(arena, &lines));) {
+        const struct json_tree *options = json_find(row, "options");
         for (int thinking = 0; thinking < 2; thinking++) {
-            const struct json *want = json_find(row, thinking ? "thinking" : "instruct");
+            const struct json_tree *want = json_find(row, thinking ? "thinking" : "instruct");
             if (!want) continue;
             struct chat_options o = {
                 .thinking = thinking,
                 .add_generation_prompt =
-                    json_bool(json_find(options, "add_generation_prompt"), false),
-                .add_vision_id = json_bool(json_find(options, "add_vision_id"), false),
+                    json_as_bool(json_find(options, "add_generation_prompt"), false),
+                .add_vision_id = json_as_bool(json_find(options, "add_vision_id"), false),
             };
             struct prompt prompt;
             prompt_open(&prompt);
@@ -134,7 +135,7 @@ static void test_templates(struct arena *arena) {
 
 /* A question with markers in it, and media expanded in place. */
 static void test_prompt(const struct tokenizer *t, struct arena *arena) {
-    struct json *messages = NULL;
+    struct json_tree *messages = NULL;
     struct error err = {0};
     json_tree_read(
         arena,

@@ -9,22 +9,22 @@
 #include "util/arena.h"
 #include "util/buf.h"
 
-static bool has_twin(const struct json *parent, struct str key) {
+static bool has_twin(const struct json_tree *parent, struct str key) {
     // Objects here are small; a hostile one of many members is stopped by MAX_MEMBERS.
-    for (const struct json *m = parent->first; m; m = m->next)
+    for (const struct json_tree *m = parent->first; m; m = m->next)
         if (str_eq(m->key, key)) return true;
     return false;
 }
 
 enum { MAX_MEMBERS = 20000 };
 
-static enum status read_members(struct json_pull *p, struct arena *arena, struct json *parent,
+static enum status read_members(struct json_pull *p, struct arena *arena, struct json_tree *parent,
                                 struct error *err) {
-    struct json **tail = &parent->first;
+    struct json_tree **tail = &parent->first;
     for (;;) {
         enum json_event event = json_pull_next(p);
         if (event == JSON_OBJECT_END || event == JSON_ARRAY_END) return STATUS_OK;
-        struct json *member = ARENA_NEW(arena, struct json);
+        struct json_tree *member = ARENA_NEW(arena, struct json_tree);
         if (event == JSON_KEY) {
             member->key = json_pull_string(p, arena);
             if (parent->n >= MAX_MEMBERS || has_twin(parent, member->key))
@@ -43,12 +43,12 @@ static enum status read_members(struct json_pull *p, struct arena *arena, struct
     }
 }
 
-enum status json_tree_read(struct arena *arena, struct str text, struct json **out,
+enum status json_tree_read(struct arena *arena, struct str text, struct json_tree **out,
                            struct error *err) {
     if (!utf8_valid(text)) return fail(err, STATUS_FORMAT, "not valid UTF-8");
     struct json_pull p;
     json_pull_open(&p, text);
-    struct json *root = ARENA_NEW(arena, struct json);
+    struct json_tree *root = ARENA_NEW(arena, struct json_tree);
     root->kind = json_pull_next(&p);
     if (root->kind == JSON_ERROR) return json_pull_fail(&p, err);
     if (root->kind == JSON_STRING) root->text = json_pull_string(&p, arena);
@@ -60,18 +60,18 @@ enum status json_tree_read(struct arena *arena, struct str text, struct json **o
     return STATUS_OK;
 }
 
-const struct json *json_find(const struct json *json, const char *key) {
+const struct json_tree *json_find(const struct json_tree *json, const char *key) {
     if (!json_is(json, JSON_OBJECT)) return NULL;
-    for (const struct json *m = json->first; m; m = m->next)
+    for (const struct json_tree *m = json->first; m; m = m->next)
         if (str_eq(m->key, str_from(key))) return m;
     return NULL;
 }
 
-bool json_is(const struct json *json, enum json_event kind) {
+bool json_is(const struct json_tree *json, enum json_event kind) {
     return json && json->kind == kind;
 }
 
-double json_number(const struct json *json, double otherwise) {
+double json_as_number(const struct json_tree *json, double otherwise) {
     char text[64];
     if (!json_is(json, JSON_NUMBER) || json->text.n >= sizeof text) return otherwise;
     memcpy(text, json->text.s, json->text.n);
@@ -79,12 +79,12 @@ double json_number(const struct json *json, double otherwise) {
     return strtod(text, NULL);
 }
 
-bool json_bool(const struct json *json, bool otherwise) {
+bool json_as_bool(const struct json_tree *json, bool otherwise) {
     if (json_is(json, JSON_TRUE)) return true;
     return json_is(json, JSON_FALSE) ? false : otherwise;
 }
 
-struct str json_string(const struct json *json, struct str otherwise) {
+struct str json_as_string(const struct json_tree *json, struct str otherwise) {
     return json_is(json, JSON_STRING) ? json->text : otherwise;
 }
 
@@ -133,18 +133,18 @@ static void write_float(double value, struct buf *out) {
     buf_printf(out, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
 }
 
-static void write_number(const struct json *json, struct buf *out) {
+static void write_number(const struct json_tree *json, struct buf *out) {
     bool whole = true;
     for (size_t i = 0; i < json->text.n; i++)
         if (strchr(".eE", json->text.s[i])) whole = false;
     if (whole) {
         buf_put(out, str_eq(json->text, STR("-0")) ? STR("0") : json->text);
     } else {
-        write_float(json_number(json, 0), out);
+        write_float(json_as_number(json, 0), out);
     }
 }
 
-void json_write_python(const struct json *json, struct buf *out) {
+void json_write_python(const struct json_tree *json, struct buf *out) {
     switch (json->kind) {
     case JSON_STRING: write_string(json->text, out); return;
     case JSON_NUMBER: write_number(json, out); return;
@@ -156,7 +156,7 @@ void json_write_python(const struct json *json, struct buf *out) {
     }
     bool object = json->kind == JSON_OBJECT;
     buf_putc(out, object ? '{' : '[');
-    for (const struct json *m = json->first; m; m = m->next) {
+    for (const struct json_tree *m = json->first; m; m = m->next) {
         if (m != json->first) buf_puts(out, ", ");
         if (object) {
             write_string(m->key, out);
