@@ -21,7 +21,7 @@
 struct analysis {
     struct survey *survey;
     struct outline *outline;
-    int last_level;
+    struct levels levels;
     struct arena *arena[2]; // of this page and the one before, whose blocks are held
     int turn;
     struct block *held; // of the page before, not yet given out
@@ -275,7 +275,7 @@ static struct page_blocks page_blocks(struct analysis *a, const struct content *
     memcpy(items, lines, n_lines * sizeof *items);
     if (n_solids) memcpy(items + n_lines, solids, n_solids * sizeof *items);
     struct unit *units = units_from_flows(sheet, order_find(sheet, items, n_lines + n_solids));
-    headings_decide(sheet, a->survey, a->outline, units, &a->last_level);
+    headings_decide(sheet, a->survey, a->outline, units, &a->levels);
 
     for (*tail = heads; *tail; tail = &(*tail)->next) {
     }

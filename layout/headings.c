@@ -226,13 +226,39 @@ static float score(const struct context *x, const struct unit *u, const struct u
 
 static const float THRESHOLD = 1.45f;
 
+/* Opens a heading: closes those it ends and returns its level. */
+static int open_level(struct levels *l, int rank, int depth) {
+    for (int i = l->n - 1; i >= 0; i--) { // a sibling?
+        bool same = depth && l->open[i].depth
+                        ? l->open[i].depth == depth
+                        : l->open[i].rank == rank && !depth == !l->open[i].depth;
+        if (!same) continue;
+        l->n = i + 1;
+        return l->n;
+    }
+    while (l->n > 0) {
+        int top = l->n - 1;
+        bool inside =
+            depth && l->open[top].depth ? depth > l->open[top].depth : rank > l->open[top].rank;
+        if (inside) break;
+        l->n--;
+    }
+    if (l->n == MAX_LEVELS) l->n--;
+    l->open[l->n].rank = rank;
+    l->open[l->n].depth = depth;
+    return ++l->n;
+}
+
 static int level_of(const struct context *x, const struct outline *outline, const struct unit *u,
-                    const struct look *l, struct str text) {
-    int page = x->sheet->content->info.number;
-    int level = outline_level(outline, page, text);
-    if (!level && l->number_depth >= 2) level = l->number_depth;
-    if (!level) level = survey_heading_rank(x->survey, u->size, u->bold);
-    return level < 1 ? 1 : level > 6 ? 6 : level;
+                    const struct look *l, struct str text, struct levels *levels) {
+    int rank = survey_heading_rank(x->survey, u->size, u->bold);
+    int marked = outline_level(outline, x->sheet->content->info.number, text);
+    if (!marked) return open_level(levels, rank, l->number_depth);
+    int level = marked > levels->n + 1 ? levels->n + 1 : marked > MAX_LEVELS ? MAX_LEVELS : marked;
+    levels->n = level;
+    levels->open[level - 1].rank = rank;
+    levels->open[level - 1].depth = l->number_depth;
+    return level;
 }
 
 /* Puts the label back that was cut off when this looked like a list item. */
@@ -270,7 +296,7 @@ static struct context context_of(struct sheet *sheet, const struct survey *surve
 }
 
 void headings_decide(struct sheet *sheet, const struct survey *survey,
-                     const struct outline *outline, struct unit *units, int *last_level) {
+                     const struct outline *outline, struct unit *units, struct levels *levels) {
     struct context x = context_of(sheet, survey);
     const struct unit *above = NULL;
     int n_units = 0, n_rows = 0;
@@ -290,11 +316,9 @@ void headings_decide(struct sheet *sheet, const struct survey *survey,
             continue;
         if (!marked && u->heading_score < THRESHOLD) continue;
         if (marked && u->heading_score < THRESHOLD - 1.2f) continue;
-        int level = level_of(&x, outline, u, &l, text);
-        if (level > *last_level + 1) level = *last_level + 1;
+        int level = level_of(&x, outline, u, &l, text, levels);
         restore_label(sheet->arena, u->block);
         u->block->kind = BLOCK_HEADING;
         u->block->level = level;
-        *last_level = level;
     }
 }

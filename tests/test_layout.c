@@ -111,7 +111,7 @@ static const struct {
     {"headings, one wrapped", heading,
      "H1 2.1 Method of work\nP The first line of a paragraph of running text goes on in a second "
      "line that is about as "
-     "long and ends in a third one, which is short.\nH2 2.2 A heading that is so long that it "
+     "long and ends in a third one, which is short.\nH1 2.2 A heading that is so long that it "
      "takes two lines\nP The "
      "first line of a paragraph of running text goes on in a second line that is about as long and "
      "ends in a third "
