@@ -53,7 +53,7 @@ static inline void page_text(struct page *p, float x, float baseline, float size
                              const char *text) {
     struct content *c = p->content;
     int style = page_style(p, flags);
-    for (struct str rest = str_from(text); rest.n;) {
+    for (struct str rest = arena_str(p->arena, str_from(text)); rest.n;) {
         size_t end = str_find(rest, STR(" "));
         struct str word = str_sub(rest, 0, end);
         float width = page_advance(word, size);
