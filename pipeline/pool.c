@@ -1,0 +1,397 @@
+/* pipeline/pool.c - see pool.h. */
+#include "pipeline/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pipeline/forkserver.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+enum {
+    ERRORS_MAX = 16 << 10, // kept of standard error
+    LINE_MAX_BYTES = 256,  // looked at of each of its lines
+    PAUSE_MS = 3000,       // a wait this much longer than asked for: the machine slept, or we did
+};
+
+struct helper {
+    struct pool *pool;
+    struct helper *next;
+    uint64_t id;
+    pid_t pid; // 0: not started yet
+    int channel, errors_fd;
+    struct frame_reader reader;
+    struct helper_events events;
+    struct buf errors;
+    char line[LINE_MAX_BYTES]; // the line of standard error that is being read
+    size_t n_line;
+    bool lost_memory; // in this step
+    bool ever_lost_memory;
+    bool is_done, has_error;
+    bool is_doomed; // a kill was asked for, cause says why
+    enum end_cause cause;
+    struct error reason; // with END_PROTOCOL and END_IO
+    int64_t deadline_ms; // 0: none
+    int64_t cpu_limit_ms, cpu_base_ms;
+    bool has_ended;
+    struct fork_event end;
+};
+
+struct pool {
+    struct fork_server server;
+    struct helper *helpers;
+    size_t n;
+    uint64_t next_id;
+    int64_t peak_rss_kb;
+    struct pollfd *polled;
+    size_t cap_polled;
+};
+
+enum status pool_new(struct pool **out, struct error *err) {
+    struct pool *pool = mem_alloc(sizeof *pool);
+    enum status status = fork_server_start(&pool->server, err);
+    if (status != STATUS_OK) {
+        mem_free(pool);
+        return status;
+    }
+    *out = pool;
+    return STATUS_OK;
+}
+
+static void helper_free(struct helper *helper) {
+    if (helper->channel >= 0) close(helper->channel);
+    if (helper->errors_fd >= 0) close(helper->errors_fd);
+    frame_reader_close(&helper->reader);
+    buf_close(&helper->errors);
+    mem_free(helper);
+}
+
+void pool_free(struct pool *pool) {
+    if (!pool) return;
+    fork_server_stop(&pool->server);
+    for (struct helper *h = pool->helpers, *next; h; h = next) {
+        next = h->next;
+        helper_free(h);
+    }
+    mem_free(pool->polled);
+    mem_free(pool);
+}
+
+size_t pool_n_helpers(const struct pool *pool) {
+    return pool->n;
+}
+
+int64_t pool_peak_rss_kb(const struct pool *pool) {
+    return pool->peak_rss_kb;
+}
+
+static void doom(struct helper *helper, enum end_cause cause) {
+    if (helper->is_doomed || helper->has_ended) return;
+    helper->is_doomed = true;
+    helper->cause = cause;
+    helper->deadline_ms = 0;
+    fork_server_kill(&helper->pool->server, helper->id);
+}
+
+void pool_kill(struct helper *helper, enum end_cause cause) {
+    doom(helper, cause);
+}
+
+void pool_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload) {
+    if (helper->is_doomed || helper->has_ended) return;
+    // Commands are few and small. A worker whose socket is full of them does not read any more; one
+    // that is gone is reported by the fork server.
+    if (frame_send(helper->channel, type, arg, payload) != STATUS_OK && errno != EPIPE) {
+        fail(&helper->reason, STATUS_FORMAT, "the worker does not listen any more");
+        doom(helper, END_PROTOCOL);
+    }
+}
+
+void pool_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms) {
+    helper->deadline_ms = wall_ms ? clock_ms() + wall_ms : 0;
+    helper->cpu_limit_ms = cpu_ms;
+    helper->cpu_base_ms = cpu_ms && helper->pid ? clock_cpu_ms(helper->pid) : 0;
+    helper->lost_memory = false;
+}
+
+/* The words libraries use when an allocation fails and they go on without it. */
+static bool speaks_of_memory(struct str line) {
+    static const char *const words[] = {
+        "out of memory",          "Out of memory",     "bad_alloc",        "failed to allocate",
+        "Cannot allocate memory", "not enough memory", "memory exhausted", "Couldn't allocate",
+        "allocation failed",      "malloc failed"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (str_find(line, str_from(words[i])) < line.n) return true;
+    return false;
+}
+
+static void take_errors(struct helper *helper, struct str bytes) {
+    size_t room = ERRORS_MAX - helper->errors.n;
+    buf_put(&helper->errors, str_sub(bytes, 0, room));
+    for (size_t i = 0; i < bytes.n; i++) {
+        if (helper->n_line < LINE_MAX_BYTES) helper->line[helper->n_line++] = bytes.s[i];
+        if (bytes.s[i] != '\n') continue;
+        if (speaks_of_memory((struct str){helper->line, helper->n_line}))
+            helper->lost_memory = helper->ever_lost_memory = true;
+        helper->n_line = 0;
+    }
+}
+
+static void drain_errors(struct helper *helper) {
+    char bytes[4096];
+    for (int rounds = 0; rounds < 64 && helper->errors_fd >= 0; rounds++) {
+        ssize_t n = read(helper->errors_fd, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n > 0) take_errors(helper, (struct str){bytes, (size_t)n});
+        if (n < 0 && errno == EAGAIN) return;
+        if (n > 0) continue;
+        close(helper->errors_fd);
+        helper->errors_fd = -1;
+    }
+}
+
+bool pool_step_lost_memory(struct helper *helper) {
+    drain_errors(helper);
+    return helper->lost_memory;
+}
+
+/* Sees DONE and ERROR pass by, then hands on. */
+static enum status watch_frame(void *context, const struct frame *frame, struct str payload,
+                               struct error *err) {
+    struct helper *helper = context;
+    if (helper->is_doomed) return STATUS_OK; // what it still had to say is no longer heard
+    if (frame->type == FRAME_DONE) helper->is_done = true;
+    if (frame->type == FRAME_ERROR && frame->arg == 0) helper->has_error = true;
+    return helper->events.sink.frame(helper->events.sink.context, frame, payload, err);
+}
+
+static enum status watch_place(void *context, const struct frame *frame, int *file, int64_t *offset,
+                               struct error *err) {
+    struct helper *helper = context;
+    return helper->events.sink.place(helper->events.sink.context, frame, file, offset, err);
+}
+
+static void pump(struct helper *helper) {
+    struct frame_sink sink = {watch_place, watch_frame, helper};
+    bool at_end = false;
+    struct error error = {0};
+    enum status status = frame_pump(&helper->reader, helper->channel, &sink, &at_end, &error);
+    if (status != STATUS_OK) {
+        helper->reason = error;
+        doom(helper, status == STATUS_IO ? END_IO : END_PROTOCOL);
+        at_end = true;
+    }
+    if (at_end) {
+        close(helper->channel);
+        helper->channel = -1;
+    }
+}
+
+static bool make_channels(int channel[2], int errors[2], struct error *err) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0) {
+        fail(err, STATUS_IO, "cannot make a socket pair: %s", strerror(errno));
+        return false;
+    }
+    if (pipe2(errors, O_CLOEXEC) != 0) {
+        fail(err, STATUS_IO, "cannot make a pipe: %s", strerror(errno));
+        close(channel[0]);
+        close(channel[1]);
+        return false;
+    }
+    fcntl(channel[0], F_SETFL, O_NONBLOCK);
+    fcntl(errors[0], F_SETFL, O_NONBLOCK);
+    // The worker's end, too: a worker that floods standard error loses text, it does not hang.
+    fcntl(errors[1], F_SETFL, O_NONBLOCK);
+    return true;
+}
+
+enum status pool_start(struct pool *pool, const int *fds, size_t n_fds,
+                       const struct request *request, const struct helper_events *events,
+                       struct helper **out, struct error *err) {
+    int channel[2], errors[2], all[FORK_MAX_FDS];
+    if (n_fds + 2 > FORK_MAX_FDS) return fail(err, STATUS_ARG, "too many descriptors");
+    if (!make_channels(channel, errors, err)) return STATUS_IO;
+    all[0] = channel[1];
+    all[1] = errors[1];
+    memcpy(all + 2, fds, n_fds * sizeof *fds);
+    uint64_t id = ++pool->next_id;
+    enum status status = fork_server_spawn(&pool->server, id, all, n_fds + 2, err);
+    close(channel[1]);
+    close(errors[1]);
+    if (status != STATUS_OK) {
+        close(channel[0]);
+        close(errors[0]);
+        return status;
+    }
+    struct helper *helper = mem_alloc(sizeof *helper);
+    *helper = (struct helper){.pool = pool,
+                              .id = id,
+                              .channel = channel[0],
+                              .errors_fd = errors[0],
+                              .events = *events,
+                              .next = pool->helpers};
+    pool->helpers = helper;
+    pool->n++;
+    frame_reader_open(&helper->reader);
+    buf_open(&helper->errors, ERRORS_MAX);
+    struct buf payload;
+    buf_open(&payload, FRAME_SMALL_MAX);
+    request_pack(request, &payload);
+    pool_send(helper, FRAME_JOB, 0, buf_str(&payload));
+    buf_close(&payload);
+    *out = helper;
+    return STATUS_OK;
+}
+
+/* ---- ends ---- */
+
+static enum end_cause judge_signal(const struct helper *helper, int number) {
+    if (number == SIGSYS) return END_SANDBOX;
+    if (number == SIGXCPU) return END_CPU;
+    if (number == SIGKILL) return END_MEMORY; // not by us: the kernel, short of memory
+    return helper->ever_lost_memory ? END_MEMORY : END_SIGNAL;
+}
+
+static enum end_cause judge(const struct helper *helper, int *number) {
+    const struct fork_event *end = &helper->end;
+    *number = 0;
+    if (end->kind == FORK_REFUSED) {
+        *number = end->wait_status;
+        return END_REFUSED;
+    }
+    if (helper->is_doomed) return helper->cause;
+    if (helper->is_done) return END_DONE;
+    if (helper->has_error) return END_ERROR;
+    if (WIFSIGNALED(end->wait_status)) {
+        *number = WTERMSIG(end->wait_status);
+        return judge_signal(helper, *number);
+    }
+    *number = WEXITSTATUS(end->wait_status);
+    if (*number == WORKER_EXIT_MEMORY) return END_MEMORY;
+    return helper->ever_lost_memory ? END_MEMORY : END_EXIT;
+}
+
+static void describe(const struct helper *helper, const struct helper_end *end, char *text,
+                     size_t n) {
+    switch (end->cause) {
+    case END_SIGNAL:
+        snprintf(text, n, "the worker crashed (signal %d, %s)", end->number,
+                 sigdescr_np(end->number) ? sigdescr_np(end->number) : "unknown");
+        break;
+    case END_EXIT: snprintf(text, n, "the worker ended with code %d", end->number); break;
+    case END_MEMORY: snprintf(text, n, "the worker ran out of memory"); break;
+    case END_CPU: snprintf(text, n, "the limit on CPU time was reached"); break;
+    case END_WALL: snprintf(text, n, "the time limit was reached"); break;
+    case END_PROTOCOL: snprintf(text, n, "%s", helper->reason.text); break;
+    case END_IO: snprintf(text, n, "%s", helper->reason.text); break;
+    case END_SANDBOX:
+        snprintf(text, n, "sandbox violation: the document made the worker try what none needs");
+        break;
+    case END_REFUSED:
+        snprintf(text, n, "no worker could be started: %s", strerror(end->number));
+        break;
+    default: text[0] = '\0';
+    }
+}
+
+/* Everything the worker had to say is heard first, then the owner learns of the end. */
+static void finish(struct helper *helper) {
+    for (int rounds = 0; helper->channel >= 0 && !helper->is_doomed && rounds < 1 << 16; rounds++)
+        pump(helper);
+    drain_errors(helper);
+    if (helper->n_line) take_errors(helper, STR("\n"));
+    struct helper_end end = {.cpu_ms = helper->end.cpu_ms, .max_rss_kb = helper->end.max_rss_kb};
+    char text[sizeof helper->reason.text + 64];
+    end.cause = judge(helper, &end.number);
+    describe(helper, &end, text, sizeof text);
+    end.text = str_from(text);
+    end.errors = buf_str(&helper->errors);
+    struct pool *pool = helper->pool;
+    if (end.max_rss_kb > pool->peak_rss_kb) pool->peak_rss_kb = end.max_rss_kb;
+    for (struct helper **at = &pool->helpers; *at; at = &(*at)->next) {
+        if (*at != helper) continue;
+        *at = helper->next;
+        pool->n--;
+        break;
+    }
+    helper->events.end(helper->events.sink.context, helper, &end);
+    helper_free(helper);
+}
+
+static struct helper *find(struct pool *pool, uint64_t id) {
+    struct helper *helper = pool->helpers;
+    while (helper && helper->id != id) helper = helper->next;
+    return helper;
+}
+
+static enum status take_events(struct pool *pool, struct error *err) {
+    for (;;) {
+        struct fork_event event;
+        bool got;
+        TRY(fork_server_event(&pool->server, &event, &got, err));
+        if (!got) return STATUS_OK;
+        struct helper *helper = find(pool, event.id);
+        if (!helper) continue;
+        if (event.kind == FORK_STARTED) {
+            helper->pid = event.pid;
+        } else {
+            helper->has_ended = true;
+            helper->end = event;
+            finish(helper);
+        }
+    }
+}
+
+static void check_limits(struct pool *pool, int64_t now, int64_t paused_ms) {
+    for (struct helper *h = pool->helpers; h; h = h->next) {
+        if (h->deadline_ms && paused_ms > PAUSE_MS) h->deadline_ms += paused_ms;
+        if (h->deadline_ms && now > h->deadline_ms) doom(h, END_WALL);
+        if (h->cpu_limit_ms && h->pid && !h->has_ended) {
+            int64_t used = clock_cpu_ms(h->pid);
+            if (used - h->cpu_base_ms > h->cpu_limit_ms) doom(h, END_CPU);
+        }
+    }
+}
+
+static size_t collect(struct pool *pool, int wake_fd) {
+    size_t n = 0, want = 2 + 2 * pool->n;
+    if (want > pool->cap_polled) {
+        pool->polled = mem_realloc(pool->polled, mem_product(want, sizeof *pool->polled));
+        pool->cap_polled = want;
+    }
+    pool->polled[n++] = (struct pollfd){pool->server.fd, POLLIN, 0};
+    pool->polled[n++] = (struct pollfd){wake_fd, POLLIN, 0};
+    for (struct helper *h = pool->helpers; h; h = h->next) {
+        pool->polled[n++] = (struct pollfd){h->channel, POLLIN, 0}; // -1 is passed over by poll()
+        pool->polled[n++] = (struct pollfd){h->errors_fd, POLLIN, 0};
+    }
+    return n;
+}
+
+enum status pool_wait(struct pool *pool, int timeout_ms, int wake_fd, struct error *err) {
+    int64_t before = clock_ms();
+    size_t n = collect(pool, wake_fd);
+    int ready = poll(pool->polled, (nfds_t)n, timeout_ms);
+    int64_t now = clock_ms();
+    if (ready < 0 && errno != EINTR) return fail(err, STATUS_IO, "poll: %s", strerror(errno));
+    // None goes in this loop, and one that a frame starts is put in front of where it began: so the
+    // order is still that of collect().
+    size_t i = 2;
+    struct helper *next;
+    for (struct helper *h = pool->helpers; h && ready > 0 && i < n; h = next) {
+        next = h->next;
+        bool heard = pool->polled[i].revents != 0, wrote = pool->polled[i + 1].revents != 0;
+        i += 2;
+        if (wrote) drain_errors(h);
+        if (heard && h->channel >= 0) pump(h);
+    }
+    check_limits(pool, now, now - before - timeout_ms);
+    return take_events(pool, err);
+}
