@@ -61,8 +61,8 @@ static const char style_sheet[] =
     "h5,h6{font-size:1rem}\n"
     "p,ul,ol,blockquote,pre,figure{margin:0 0 1em}\n"
     "li>ul,li>ol{margin-bottom:0}\n"
-    "li[data-label]{list-style:none}\n"
-    "li[data-label]::before{content:attr(data-label) '\\a0 '}\n"
+    "li[data-label=\"\"]{list-style:none}\n"
+    "li[data-label]::marker{content:attr(data-label) '\\a0 '}\n"
     "a{color:var(--link)}\n"
     "pre,code{font-family:ui-monospace,Consolas,'Noto Sans Mono',monospace;font-size:.9em;"
     "background:var(--tint);border-radius:3px}\n"
@@ -80,6 +80,8 @@ static const char style_sheet[] =
     ".formula{text-align:center}\n"
     ".page{display:block;height:0;border-top:1px dotted var(--rule);margin:1.6em 0;"
     "text-align:end}\n"
+    ".page:first-child{border:0;margin:0}\n"
+    "li>.page{float:right;margin:.6em 0 0;border:0}[dir=rtl] .page{float:none}\n"
     ".page::after{content:attr(aria-label);font:.7rem/1 system-ui,sans-serif;color:var(--faint);"
     "background:var(--paper);padding:0 .5em;position:relative;top:-.6em}\n"
     "@media print{html{font-size:10.5pt;background:none}main{max-width:none;padding:0}"
@@ -283,6 +285,7 @@ static void put_check_box(struct export *e, enum check_box check) {
 static void put_list_item(struct export *e, const struct block *block, const struct runs *runs) {
     const struct list_mark *mark = &block->mark;
     bool ordered = mark->style != NUMBER_NONE;
+    if (!e->n_list) start_pages(e, block_page(block));
     close_quotes(e, 0);
     close_figure(e);
     release_caption(e);
