@@ -72,6 +72,16 @@ struct export {
     bool after_table;
 };
 
+enum { N_STREAMS = 5 };
+
+static void list_streams(struct export *e, struct stream *streams[N_STREAMS]) {
+    streams[0] = &e->body.xml;
+    streams[1] = &e->body.relations;
+    streams[2] = &e->notes.xml;
+    streams[3] = &e->notes.relations;
+    streams[4] = &e->lists;
+}
+
 /* ---- relations ---- */
 
 static int add_relation(struct text_part *part, const char *type, struct str target,
@@ -657,8 +667,8 @@ static enum status docx_open(const struct document *document, const struct expor
     e->options = *options;
     e->walk.document = document;
     e->spool = (struct spool){.fd = scratch_fd};
-    struct stream *const streams[] = {&e->body.xml, &e->body.relations, &e->notes.xml,
-                                      &e->notes.relations, &e->lists};
+    struct stream *streams[N_STREAMS];
+    list_streams(e, streams);
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         stream_open(streams[i], &e->spool);
     e->body.n_relations = DOCX_FIXED_RELATIONS;
@@ -751,9 +761,9 @@ static enum status write_package(struct export *e, struct error *err) {
     enum { N_FIXED = 11 };
     struct part *parts = ARENA_ARRAY(e->arena, N_FIXED + e->n_pictures, struct part);
     size_t n = list_parts(e, parts);
-    struct stream *const streams[] = {&e->body.xml, &e->body.relations, &e->notes.xml,
-                                      &e->notes.relations, &e->lists};
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) stream_flush(streams[i]);
+    struct stream *streams[N_STREAMS];
+    list_streams(e, streams);
+    for (size_t i = 0; i < N_STREAMS; i++) stream_flush(streams[i]);
     TRY(check(e, err));
     return package_write(e->fd, parts, n, err);
 }
@@ -763,9 +773,9 @@ static enum status docx_close(struct export *e, struct error *err) {
     end_streams(e);
     enum status status = check(e, err);
     if (status == STATUS_OK) status = write_package(e, err);
-    struct stream *const streams[] = {&e->body.xml, &e->body.relations, &e->notes.xml,
-                                      &e->notes.relations, &e->lists};
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) stream_close(streams[i]);
+    struct stream *streams[N_STREAMS];
+    list_streams(e, streams);
+    for (size_t i = 0; i < N_STREAMS; i++) stream_close(streams[i]);
     for (size_t i = 0; i < e->n_pictures; i++) stream_close(e->pictures + i);
     mem_free(e->pictures);
     arena_free(e->arena);

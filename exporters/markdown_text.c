@@ -23,6 +23,7 @@ struct inlines { // one text on its way out
     const struct runs *runs;
     enum markdown_place place;
     bool *escape; // [text.n]
+    bool *edge;   // [text.n + 1]: here a run ends or begins, perhaps with markup of ours between
     bool any_emphasis, any_code;
 };
 
@@ -136,11 +137,11 @@ static void escape_delimiters(struct inlines *in, char c, bool must) {
         for (size_t i = 0, end; i < in->text.n; i = end) {
             end = i + 1;
             if (in->text.s[i] != c) continue;
-            while (at(in, end) == c) end++;
-            bool opens = end < in->text.n && !is_blank(at(in, end));
-            bool closes = i > 0 && !is_blank(in->text.s[i - 1]);
-            if (c == '_' && word_before(in->text, i)) opens = false;
-            if (c == '_' && end < in->text.n && word_at(in->text, end)) closes = false;
+            while (at(in, end) == c && !in->edge[end]) end++;
+            bool opens = in->edge[end] || !is_blank(at(in, end));
+            bool closes = in->edge[i] || !is_blank(in->text.s[i - 1]);
+            if (c == '_' && word_before(in->text, i) && !in->edge[i]) opens = false;
+            if (c == '_' && word_at(in->text, end) && !in->edge[end]) closes = false;
             if (c == '~' && end - i > 2) opens = closes = false;
             if (pass == 0) {
                 if (opens && first_open == SIZE_MAX) first_open = i;
@@ -148,7 +149,7 @@ static void escape_delimiters(struct inlines *in, char c, bool must) {
                 continue;
             }
             bool pairs = (opens && last_close > end) || (closes && first_open < i);
-            if (pairs || (must && (opens || closes)))
+            if (pairs || (must && (opens || closes || in->edge[i] || in->edge[end])))
                 for (size_t k = i; k < end; k++) in->escape[k] = true;
         }
 }
@@ -157,7 +158,7 @@ static void escape_delimiters(struct inlines *in, char c, bool must) {
 static void escape_backticks(struct inlines *in) {
     size_t n_runs = 0;
     for (size_t i = 0; i < in->text.n; i++)
-        if (in->text.s[i] == '`' && at(in, i + 1) != '`') n_runs++;
+        if (in->text.s[i] == '`' && (at(in, i + 1) != '`' || in->edge[i + 1])) n_runs++;
     if (n_runs < 2 && !(n_runs && in->any_code)) return;
     for (size_t i = 0; i < in->text.n; i++)
         if (in->text.s[i] == '`') in->escape[i] = true;
@@ -410,8 +411,10 @@ void markdown_put_runs(struct buf *out, const struct runs *all, enum markdown_pl
     struct inlines in = {.out = out, .text = runs.text, .runs = &runs, .place = place};
     if (!runs.text.n) return;
     in.escape = ARENA_ARRAY(arena, runs.text.n, bool);
+    in.edge = ARENA_ARRAY(arena, runs.text.n + 1, bool);
     // Code spans that touch would be read as one.
     for (size_t i = 0; i < runs.n; i++) {
+        in.edge[runs.run[i].from] = in.edge[runs.run[i].to] = true;
         if (i && runs.run[i - 1].flags & SPAN_MONO) runs.run[i].flags &= ~(unsigned)SPAN_MONO;
         if (runs.run[i].flags & SPAN_MONO) in.any_code = true;
     }

@@ -135,7 +135,7 @@ static zip_int64_t target_source(void *context, void *data, zip_uint64_t n,
     case ZIP_SOURCE_SEEK_WRITE: return seek_target(t, &t->at, data, n);
     case ZIP_SOURCE_TELL_WRITE: return t->at;
     case ZIP_SOURCE_COMMIT_WRITE: t->written = true; return 0;
-    case ZIP_SOURCE_ROLLBACK_WRITE: return 0;
+    case ZIP_SOURCE_ROLLBACK_WRITE:
     case ZIP_SOURCE_REMOVE: return 0;
     case ZIP_SOURCE_SUPPORTS:
         return zip_source_make_command_bitmap(
