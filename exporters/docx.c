@@ -669,8 +669,7 @@ static enum status docx_open(const struct document *document, const struct expor
     e->spool = (struct spool){.fd = scratch_fd};
     struct stream *streams[N_STREAMS];
     list_streams(e, streams);
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
-        stream_open(streams[i], &e->spool);
+    for (size_t i = 0; i < N_STREAMS; i++) stream_open(streams[i], &e->spool);
     e->body.n_relations = DOCX_FIXED_RELATIONS;
     e->n_lists = 1; // the bullets
     set_page_size(e);
