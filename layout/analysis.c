@@ -28,8 +28,6 @@ struct analysis {
     struct block *open; // among held: the text that may go on on the next page
     float open_size;
     bool open_full; // its last line reaches the right edge
-    struct arena *title_arena;
-    struct str title;
 };
 
 struct analysis *analysis_new(const struct outline_entry *outline, size_t n_outline) {
@@ -38,7 +36,6 @@ struct analysis *analysis_new(const struct outline_entry *outline, size_t n_outl
     a->outline = outline_new(outline, n_outline);
     a->arena[0] = arena_new();
     a->arena[1] = arena_new();
-    a->title_arena = arena_new();
     return a;
 }
 
@@ -48,7 +45,6 @@ void analysis_free(struct analysis *a) {
     outline_free(a->outline);
     arena_free(a->arena[0]);
     arena_free(a->arena[1]);
-    arena_free(a->title_arena);
     mem_free(a);
 }
 
@@ -63,7 +59,7 @@ void analysis_plan(struct analysis *a) {
 }
 
 struct str analysis_title(const struct analysis *a) {
-    return a->title;
+    return survey_title(a->survey);
 }
 
 /* ---- parts of a page ---- */
@@ -234,12 +230,6 @@ struct page_blocks {
     bool last_full;
 };
 
-static void keep_title(struct analysis *a, const struct unit *u) {
-    if (a->title.n || u->block->kind != BLOCK_HEADING || u->block->level != 1) return;
-    if (u->block->places[0].page > 3) return;
-    a->title = arena_str(a->title_arena, str_trim(spans_text(u->block->spans, a->title_arena)));
-}
-
 /* A page that could not be read leaves a gap that nobody can overlook. */
 static struct block *gap_block(const struct sheet *sheet) {
     const struct page_info *info = &sheet->content->info;
@@ -282,7 +272,6 @@ static struct page_blocks page_blocks(struct analysis *a, const struct content *
     for (const struct unit *u = units; u; u = u->next) {
         *tail = u->block;
         tail = &u->block->next;
-        keep_title(a, u);
         if (u->block->kind == BLOCK_FIGURE || u->block->kind == BLOCK_CAPTION) continue;
         bool text = u->block->kind == BLOCK_PARAGRAPH || u->block->kind == BLOCK_LIST_ITEM;
         if (!out.first_text) out.first_text = u->block, out.first_size = u->size;

@@ -33,8 +33,8 @@ enum status analysis_page(struct analysis *analysis, const struct content *conte
 enum status analysis_end(struct analysis *analysis, const struct block_sink *sink,
                          struct error *err);
 
-/* Once pass 2 is over: the title as the first page shows it, for documents without one in their
- * metadata. Empty when there is none. */
+/* The title as the first page shows it, for documents without one in their metadata; from
+ * analysis_plan() on. Empty when there is none. */
 struct str analysis_title(const struct analysis *analysis);
 
 #endif

@@ -46,12 +46,18 @@ struct survey {
     struct rim_place places[2][Y_STEPS + 1];
     float body;
     struct lexicon *lexicon;
+    char title[300];
+    size_t n_title;
 };
 
 struct survey *survey_new(void) {
     struct survey *survey = mem_alloc(sizeof *survey);
     survey->lexicon = lexicon_new();
     return survey;
+}
+
+struct str survey_title(const struct survey *survey) {
+    return (struct str){survey->title, survey->n_title};
 }
 
 const struct lexicon *survey_lexicon(const struct survey *survey) {
@@ -282,6 +288,30 @@ static void add_rims(struct survey *s, const struct sheet *sheet, struct line *c
     }
 }
 
+/* The largest lines of the first page, as long as they follow each other. */
+static void find_title(struct survey *s, const struct sheet *sheet, struct line *const *lines,
+                       size_t n) {
+    size_t best = n;
+    for (size_t i = 0; i < n; i++)
+        if (lines[i]->n_chars >= 4 && (best == n || lines[i]->size > 1.05f * lines[best]->size))
+            best = i;
+    if (best == n || lines[best]->size < 1.25f * sheet->body) return;
+    struct text text;
+    text_open(&text, sheet->arena, NULL);
+    const struct line *last = lines[best];
+    for (size_t i = best; i < n && i < best + 8; i++) {
+        if (lines[i]->size < 0.95f * last->size ||
+            lines[i]->baseline - last->baseline > 1.8f * last->size)
+            continue;
+        text_put_line(&text, sheet->content, lines[i], sheet->rtl);
+        last = lines[i];
+    }
+    struct str title = spans_text(text_close(&text), sheet->arena);
+    if (title.n == 0 || title.n >= sizeof s->title) return;
+    memcpy(s->title, title.s, title.n);
+    s->n_title = title.n;
+}
+
 void survey_add(struct survey *s, const struct sheet *sheet) {
     s->n_pages++;
     for (size_t i = 0; i < sheet->n_words; i++) {
@@ -300,6 +330,7 @@ void survey_add(struct survey *s, const struct sheet *sheet) {
     }
     qsort(lines, n, sizeof *lines, by_y);
     add_rims(s, sheet, lines, n);
+    if (s->n_pages == 1) find_title(s, sheet, lines, n);
 }
 
 void survey_finish(struct survey *s) {

@@ -22,6 +22,10 @@ int survey_pages(const struct survey *survey);
 /* The document's words. */
 const struct lexicon *survey_lexicon(const struct survey *survey);
 
+/* What the first page shows in its largest letters, for documents whose metadata has no title; empty
+ * when nothing stands out. */
+struct str survey_title(const struct survey *survey);
+
 /* Share of the document's characters set in this size and weight, 0..1. */
 float survey_style_share(const struct survey *survey, float size, bool bold);
 

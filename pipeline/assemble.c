@@ -96,6 +96,7 @@ enum status assemble(const struct records *records, const struct export_options 
     struct writers writers = {.outputs = outputs, .figures = figures};
     status = survey(records, analysis, &document, arena, err);
     if (status == STATUS_OK) analysis_plan(analysis);
+    if (document.title.n == 0) document.title = analysis_title(analysis);
     for (size_t i = 0; i < n_outputs && status == STATUS_OK; i++) {
         status = outputs[i].exporter->open(&document, options, outputs[i].fd, outputs[i].scratch_fd,
                                            &writers.export[i], err);
