@@ -139,7 +139,7 @@ static int by_begin(const void *a, const void *b) {
 
 static enum status check_tiling(struct range *ranges, size_t n, uint64_t n_data,
                                 struct error *err) {
-    qsort(ranges, n, sizeof *ranges, by_begin);
+    if (n) qsort(ranges, n, sizeof *ranges, by_begin);
     uint64_t at = 0;
     for (size_t i = 0; i < n; i++) {
         if (ranges[i].begin != at)
