@@ -234,24 +234,24 @@ static enum status open_all(struct ask *a, struct error *err) {
 int cmd_ask(int argc, char **argv) {
     static const char usage[] = "docmill ask \"QUESTION\" [IMAGE...] --model DIR";
     struct ask_options o = {.kv = "bf16", .max_tokens = 1024, .temperature = -1, .batch = 8};
-    const struct option_line table[] = {
-        {"--model", OPTION_TEXT, &o.model, "DIR", "the checkpoint"},
-        {"--each", OPTION_FLAG, &o.each, NULL, "ask of every picture by itself, in one batch"},
-        {"--system", OPTION_TEXT, &o.system, "TEXT", "what the model is told first"},
-        {"--max-tokens", OPTION_NUMBER, &o.max_tokens, "N", "of the answer, default 1024"},
-        {"--temperature", OPTION_NUMBER, &o.temperature, "T",
-         "0: greedy; default the checkpoint's"},
-        {"--seed", OPTION_NUMBER, &o.seed, "N", "default 0"},
-        {"--json", OPTION_FLAG, &o.json, NULL, "a record a line: text, tokens, counts, seconds"},
-        {"--batch", OPTION_NUMBER, &o.batch, "N", "answers written at once, default 8"},
-        {"--kv", OPTION_TEXT, &o.kv, "NAME", "keys and values in bf16 (default), f32 or fp8"},
-        {"--no-loop-guard", OPTION_FLAG, &o.no_loop_guard, NULL, "let repetitions go on"},
-        {"--device", OPTION_TEXT, &o.device, "NAME", "ref or cpu; default the best there is"},
-        {"--threads", OPTION_NUMBER, &o.threads, "N", "default all processors"},
+    const struct model_option table[] = {
+        {"--model", MODEL_TEXT, &o.model, "DIR", "the checkpoint"},
+        {"--each", MODEL_FLAG, &o.each, NULL, "ask of every picture by itself, in one batch"},
+        {"--system", MODEL_TEXT, &o.system, "TEXT", "what the model is told first"},
+        {"--max-tokens", MODEL_NUMBER, &o.max_tokens, "N", "of the answer, default 1024"},
+        {"--temperature", MODEL_NUMBER, &o.temperature, "T", "0: greedy; default the checkpoint's"},
+        {"--seed", MODEL_NUMBER, &o.seed, "N", "default 0"},
+        {"--json", MODEL_FLAG, &o.json, NULL, "a record a line: text, tokens, counts, seconds"},
+        {"--batch", MODEL_NUMBER, &o.batch, "N", "answers written at once, default 8"},
+        {"--kv", MODEL_TEXT, &o.kv, "NAME", "keys and values in bf16 (default), f32 or fp8"},
+        {"--no-loop-guard", MODEL_FLAG, &o.no_loop_guard, NULL, "let repetitions go on"},
+        {"--device", MODEL_TEXT, &o.device, "NAME", "ref or cpu; default the best there is"},
+        {"--threads", MODEL_NUMBER, &o.threads, "N", "default all processors"},
     };
     int n;
     bool help;
-    if (!options_take(argc, argv, table, sizeof table / sizeof *table, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, table, sizeof table / sizeof *table, usage, &n, &help))
+        return 64;
     if (help) return 0;
     bool sane = o.batch >= 1 && o.batch <= 256 && o.max_tokens >= 1 && o.max_tokens <= 1 << 20;
     if (n < 1 || n > MAX_FILES || !o.model || !sane) {

@@ -73,7 +73,7 @@ static int info(int argc, char **argv) {
     static const char usage[] = "docmill model info DIR";
     int n;
     bool help;
-    if (!options_take(argc, argv, NULL, 0, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, NULL, 0, usage, &n, &help)) return 64;
     if (help) return 0;
     if (n != 1) return usage_error(usage);
     struct error err = {0};
@@ -178,13 +178,13 @@ static int check(int argc, char **argv) {
     static const char usage[] = "docmill model check DIR [--device NAME] [--threads N]";
     const char *device = NULL;
     double threads = 0;
-    const struct option_line table[] = {
-        {"--device", OPTION_TEXT, &device, "NAME", "ref or cpu; default the best there is"},
-        {"--threads", OPTION_NUMBER, &threads, "N", "default all processors"},
+    const struct model_option table[] = {
+        {"--device", MODEL_TEXT, &device, "NAME", "ref or cpu; default the best there is"},
+        {"--threads", MODEL_NUMBER, &threads, "N", "default all processors"},
     };
     int n, n_problems = 0;
     bool help;
-    if (!options_take(argc, argv, table, 2, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, table, 2, usage, &n, &help)) return 64;
     if (help) return 0;
     if (n != 1) return usage_error(usage);
     struct model_options options = {.device = device,
@@ -210,17 +210,16 @@ static int make_random(int argc, char **argv) {
         "docmill model random --config NAME -o DIR [--layers N] [--dtype bf16|fp8|f32] [--seed N]";
     const char *config_name = NULL, *out = NULL, *dtype_name_given = "bf16";
     double layers = 0, seed = 1;
-    const struct option_line table[] = {
-        {"--config", OPTION_TEXT, &config_name, "NAME",
-         "2b, 4b, 8b, 32b, 30b-a3b, 235b-a22b, tiny"},
-        {"-o", OPTION_TEXT, &out, "DIR", "the folder to write"},
-        {"--layers", OPTION_NUMBER, &layers, "N", "only so many decoder layers"},
-        {"--dtype", OPTION_TEXT, &dtype_name_given, "NAME", "bf16 (default), fp8 or f32"},
-        {"--seed", OPTION_NUMBER, &seed, "N", "the same seed gives the same bytes"},
+    const struct model_option table[] = {
+        {"--config", MODEL_TEXT, &config_name, "NAME", "2b, 4b, 8b, 32b, 30b-a3b, 235b-a22b, tiny"},
+        {"-o", MODEL_TEXT, &out, "DIR", "the folder to write"},
+        {"--layers", MODEL_NUMBER, &layers, "N", "only so many decoder layers"},
+        {"--dtype", MODEL_TEXT, &dtype_name_given, "NAME", "bf16 (default), fp8 or f32"},
+        {"--seed", MODEL_NUMBER, &seed, "N", "the same seed gives the same bytes"},
     };
     int n;
     bool help;
-    if (!options_take(argc, argv, table, 5, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, table, 5, usage, &n, &help)) return 64;
     if (help) return 0;
     if (n != 0 || !config_name || !out) return usage_error(usage);
     struct error err = {0};
@@ -328,14 +327,14 @@ static int tokenize_all(const struct tokenize *o) {
 static int tokenize(int argc, char **argv) {
     static const char usage[] = "docmill model tokenize DIR [--decode | --chat | --plain] < LINES";
     struct tokenize o = {0};
-    const struct option_line table[] = {
-        {"--decode", OPTION_FLAG, &o.decode, NULL, "lists of ids in, JSON strings out"},
-        {"--chat", OPTION_FLAG, &o.chat, NULL, "conversations in, prompts out"},
-        {"--plain", OPTION_FLAG, &o.plain, NULL, "control tokens in the text are text"},
+    const struct model_option table[] = {
+        {"--decode", MODEL_FLAG, &o.decode, NULL, "lists of ids in, JSON strings out"},
+        {"--chat", MODEL_FLAG, &o.chat, NULL, "conversations in, prompts out"},
+        {"--plain", MODEL_FLAG, &o.plain, NULL, "control tokens in the text are text"},
     };
     int n;
     bool help;
-    if (!options_take(argc, argv, table, 3, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, table, 3, usage, &n, &help)) return 64;
     if (help) return 0;
     if (n != 1) return usage_error(usage);
     struct error err = {0};
@@ -361,17 +360,17 @@ static int trace(int argc, char **argv) {
     static const char usage[] = "docmill model trace DIR --case CASE.json -o OUT.safetensors";
     const char *case_path = NULL, *out = NULL, *device = NULL, *kv = "f32";
     double threads = 0, chunk = 0;
-    const struct option_line table[] = {
-        {"--case", OPTION_TEXT, &case_path, "FILE", "a case of the oracle"},
-        {"-o", OPTION_TEXT, &out, "FILE", "the tensors, under the oracle's names"},
-        {"--device", OPTION_TEXT, &device, "NAME", "ref or cpu; default the best there is"},
-        {"--threads", OPTION_NUMBER, &threads, "N", "default all processors"},
-        {"--chunk", OPTION_NUMBER, &chunk, "N", "tokens of a pass, default 512"},
-        {"--kv", OPTION_TEXT, &kv, "NAME", "keys and values in f32 (default), bf16 or fp8"},
+    const struct model_option table[] = {
+        {"--case", MODEL_TEXT, &case_path, "FILE", "a case of the oracle"},
+        {"-o", MODEL_TEXT, &out, "FILE", "the tensors, under the oracle's names"},
+        {"--device", MODEL_TEXT, &device, "NAME", "ref or cpu; default the best there is"},
+        {"--threads", MODEL_NUMBER, &threads, "N", "default all processors"},
+        {"--chunk", MODEL_NUMBER, &chunk, "N", "tokens of a pass, default 512"},
+        {"--kv", MODEL_TEXT, &kv, "NAME", "keys and values in f32 (default), bf16 or fp8"},
     };
     int n;
     bool help;
-    if (!options_take(argc, argv, table, 6, usage, &n, &help)) return 64;
+    if (!model_options_take(argc, argv, table, 6, usage, &n, &help)) return 64;
     if (help) return 0;
     if (n != 1 || !case_path || !out || chunk < 0 || chunk > 65536) return usage_error(usage);
     struct error err = {0};

@@ -11,7 +11,7 @@
 
 enum { MAX_PICTURE_BYTES = 1 << 30, MAX_PICTURE_PIXELS = 200000000 };
 
-static void print_help(const struct option_line *table, int n, const char *usage) {
+static void print_help(const struct model_option *table, int n, const char *usage) {
     printf("usage: %s\n", usage);
     for (int i = 0; i < n; i++) {
         char left[64];
@@ -20,12 +20,12 @@ static void print_help(const struct option_line *table, int n, const char *usage
     }
 }
 
-static bool take_value(const struct option_line *line, char *value) {
+static bool take_value(const struct model_option *line, char *value) {
     if (!value) {
         fprintf(stderr, "docmill: %s wants a value\n", line->name);
         return false;
     }
-    if (line->kind == OPTION_TEXT) {
+    if (line->kind == MODEL_TEXT) {
         *(const char **)line->target = value;
         return true;
     }
@@ -39,19 +39,19 @@ static bool take_value(const struct option_line *line, char *value) {
     return true;
 }
 
-static const struct option_line *find_line(const struct option_line *table, int n,
-                                           const char *name) {
+static const struct model_option *find_line(const struct model_option *table, int n,
+                                            const char *name) {
     for (int i = 0; i < n; i++)
         if (strcmp(table[i].name, name) == 0) return &table[i];
     return NULL;
 }
 
-bool options_take(int argc, char **argv, const struct option_line *table, int n, const char *usage,
-                  int *n_rest, bool *help) {
+bool model_options_take(int argc, char **argv, const struct model_option *table, int n,
+                        const char *usage, int *n_rest, bool *help) {
     *n_rest = 0;
     *help = false;
     for (int i = 1; i < argc; i++) {
-        const struct option_line *line = find_line(table, n, argv[i]);
+        const struct model_option *line = find_line(table, n, argv[i]);
         if (strcmp(argv[i], "--help") == 0) {
             print_help(table, n, usage);
             *help = true;
@@ -63,7 +63,7 @@ bool options_take(int argc, char **argv, const struct option_line *table, int n,
         }
         if (!line) {
             argv[1 + (*n_rest)++] = argv[i];
-        } else if (line->kind == OPTION_FLAG) {
+        } else if (line->kind == MODEL_FLAG) {
             *(bool *)line->target = true;
         } else {
             i++; // argv[argc] is NULL

@@ -10,20 +10,20 @@
 #include "model/tensor.h"
 #include "util/status.h"
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+enum model_option_kind { MODEL_FLAG, MODEL_TEXT, MODEL_NUMBER };
 
 /* One line of a table of options: name with its dashes, where the value goes, what the help says. */
-struct option_line {
+struct model_option {
     const char *name;
-    enum option_kind kind;
+    enum model_option_kind kind;
     void *target; // bool, const char *, or double
     const char *value, *help;
 };
 
 /* Moves what is no option to the front of argv[1..]; its count in *n_rest. False, and a line on
  * stderr, when an option is wrong; --help prints the table and sets *help. */
-bool options_take(int argc, char **argv, const struct option_line *table, int n, const char *usage,
-                  int *n_rest, bool *help);
+bool model_options_take(int argc, char **argv, const struct model_option *table, int n,
+                        const char *usage, int *n_rest, bool *help);
 
 int exit_code_of(enum status status);                             // reliability: exit codes
 int report_failure(const char *command, const struct error *err); // prints it; the exit code

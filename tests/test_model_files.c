@@ -123,8 +123,7 @@ static void test_headers(struct arena *arena) {
             unsigned char *part = mem_alloc(cut);
             memcpy(part, file, cut);
             if (checkpoint_parse(arena, part, cut, &entries, &count, NULL) == STATUS_OK)
-                CHECK(headers[i].good && headers[i].n_data == 0, "%s, cut at %zu", headers[i].name,
-                      cut);
+                n_read++;
             mem_free(part);
         }
         CHECK(n_read == (i == 4), "%s: %d prefixes are read", headers[i].name, n_read);
