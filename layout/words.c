@@ -53,6 +53,21 @@ static bool continues(const struct glyph *a, const struct glyph *b) {
     return gap <= GAP * size && eb.u0 - ea.u0 > -STEP_BACK * size;
 }
 
+/* Scripts whose glyphs are not stored in the order they are read, so that a reader of the file sees
+ * small gaps inside words: Indic and South-East Asian ones. */
+static bool is_complex(uint32_t c) {
+    return (c >= 0x900 && c <= 0xdff) || (c >= 0x1000 && c <= 0x109f) ||
+           (c >= 0x1780 && c <= 0x17ff);
+}
+
+/* A blank that takes no room parts nothing. */
+static bool is_no_space(const struct glyph *a, const struct glyph *b) {
+    uint32_t ca = a->code_points[0], cb = b->code_points[0];
+    if (char_is_rtl(ca) || char_is_rtl(cb)) return false;
+    float least = is_complex(ca) && is_complex(cb) ? 0.15f : 0.03f;
+    return extent_of(b).u0 - extent_of(a).u1 < least * b->size;
+}
+
 /* ---- right to left ---- */
 
 struct cluster { // a base glyph and the marks on it
@@ -247,7 +262,8 @@ void words_from_glyphs(struct content *content, const struct glyph *glyphs, size
             space = space || is_blank(g);
             continue;
         }
-        bool follows = n_run && !space && continues(&run[n_run - 1], g);
+        bool follows =
+            n_run && continues(&run[n_run - 1], g) && (!space || is_no_space(&run[n_run - 1], g));
         if (!follows || g->style != run[n_run - 1].style) {
             if (n_run) add_word(&b, run, n_run, space_before_run);
             n_run = 0;
