@@ -438,6 +438,8 @@ enum status ocr_read(struct ocr *ocr, struct bitmap *picture, struct arena *aren
         goto out;
     }
     struct collector to = {.arena = arena, .content = content, .pt = 72 / prep_dpi(prep)};
+    content->styles = ARENA_NEW(arena, struct style); // Tesseract knows no fonts: one for all words
+    content->n_styles = 1;
     take_words(ocr->api, &to);
     content->info.confidence =
         to.n_letters > 0 ? (float)(to.confidence_sum / (double)to.n_letters) : 0;
