@@ -10,8 +10,6 @@
 #include "util/clock.h"
 #include "util/mem.h"
 
-enum { RED = 31, YELLOW = 33 };
-
 /* How long pages take without being read, for --dry-run: as measured on ordinary documents. */
 static const double text_page_s = 0.004, tesseract_page_s = 1.5;
 
@@ -115,64 +113,68 @@ void report_say(struct report *report, const char *format, ...) {
     fputc('\n', stderr);
 }
 
-static void add_line(struct report *report, char *line) {
+/* "report.pdf: page 3: why", safe to print; page 0: the document. */
+static void add_line(struct report *report, const struct job_result *result, int page,
+                     struct str text, enum job_class class, bool is_failure) {
+    struct buf out;
     if (report->n_lines == REPORT_MAX_LINES) {
         report->n_lines_lost++;
-        mem_free(line);
         return;
     }
-    report->lines[report->n_lines++] = line;
-}
-
-/* "report.pdf: page 3: why (what to do)", safe to print; page 0: the document. */
-static char *trouble_line(const struct job_result *result, int page, struct str text,
-                          enum job_class class) {
-    struct buf out;
     char *name = name_to_show(result->name), *safe = name_to_show(text);
-    const char *advice = job_class_advice[class];
     buf_open(&out, 0);
     buf_printf(&out, "%s: ", name);
     if (page) buf_printf(&out, "page %d: ", page);
     buf_printf(&out, "%s", safe);
-    if (advice && *advice) buf_printf(&out, " (%s)", advice);
     buf_putc(&out, '\0');
     mem_free(name);
     mem_free(safe);
-    return out.data;
-}
-
-static char *with_state(const struct report *report, const char *word, int colour, char *line) {
-    struct buf out;
-    buf_open(&out, 0);
-    if (report->colour) buf_printf(&out, "\033[%dm", colour);
-    buf_printf(&out, "%s", word);
-    if (report->colour) buf_puts(&out, "\033[0m");
-    for (size_t i = strlen(word); i < 9; i++) buf_putc(&out, ' ');
-    buf_printf(&out, "%s", line);
-    buf_putc(&out, '\0');
-    mem_free(line);
-    return out.data;
+    report->lines[report->n_lines++] = (struct report_line){class, is_failure, out.data};
 }
 
 static void note_troubles(struct report *report, const struct job_result *r) {
     if (r->state == JOB_FAILED && r->class != CLASS_INTERRUPTED) {
-        char *line = trouble_line(r, 0, str_from(r->why.text), r->class);
-        const char *word = r->class == CLASS_SANDBOX ? "ATTACK" : "failed";
-        add_line(report, with_state(report, word, RED, line));
+        report->n_failed_by_class[r->class]++;
+        add_line(report, r, 0, str_from(r->why.text), r->class, true);
     }
     size_t shown = r->state == JOB_DEGRADED ? r->n_troubles : 0;
     if (shown > 5) shown = 5;
     for (size_t i = 0; i < shown; i++) {
         const struct page_trouble *t = &r->troubles[i];
-        char *line = trouble_line(r, t->page, str_from(t->text), t->class);
-        add_line(report, with_state(report, "degraded", YELLOW, line));
+        add_line(report, r, t->page, str_from(t->text), t->class, false);
     }
     int more = r->n_failed + r->n_degraded - (int)shown;
     if (r->state != JOB_DEGRADED || more <= 0) return;
     char text[80];
     snprintf(text, sizeof text, "and %d more of its pages", more);
-    add_line(report, with_state(report, "degraded", YELLOW,
-                                trouble_line(r, 0, str_from(text), CLASS_NONE)));
+    add_line(report, r, 0, str_from(text), CLASS_PAGES, false);
+}
+
+/* "failed   encrypted, 22 documents: give its password with ...", then a line for each of them. */
+static void say_class(struct report *report, enum job_class class, bool is_failure) {
+    const char *advice = job_class_advice[class];
+    const char *word = !is_failure ? "degraded" : class == CLASS_SANDBOX ? "ATTACK" : "failed";
+    const char *on = !report->colour ? "" : is_failure ? "\033[31m" : "\033[33m";
+    const char *off = report->colour ? "\033[0m" : "";
+    bool has_head = false;
+    for (size_t i = 0; i < report->n_lines; i++) {
+        const struct report_line *line = &report->lines[i];
+        if (line->class != class || line->is_failure != is_failure) continue;
+        if (!has_head)
+            report_say(report, "%s%-9s%s  %s%s%s", on, word, off, job_class_names[class],
+                       advice && *advice ? ": " : "", advice ? advice : "");
+        has_head = true;
+        report_say(report, "           %s", line->text);
+    }
+}
+
+static void say_troubles(struct report *report) {
+    for (int class = 0; class < N_JOB_CLASSES; class ++) say_class(report, class, false);
+    for (int class = 0; class < N_JOB_CLASSES; class ++) say_class(report, class, true);
+    for (size_t i = 0; i < report->n_lines; i++) mem_free(report->lines[i].text);
+    if (report->n_lines_lost)
+        report_say(report, "           ... and %zu more; --report FILE has them all",
+                   report->n_lines_lost);
 }
 
 /* What libraries wrote, as far as one would read it. */
@@ -334,6 +336,17 @@ static void say_summary(struct report *report) {
                n_documents(report), progress_duration(seconds, time), report->n_by_state[JOB_OK],
                report->n_by_state[JOB_DEGRADED], report->n_by_state[JOB_FAILED],
                report->n_by_state[JOB_SKIPPED]);
+    if (report->n_by_state[JOB_FAILED] > 0) {
+        struct buf classes;
+        buf_open(&classes, 0);
+        for (int c = 0; c < N_JOB_CLASSES; c++)
+            if (report->n_failed_by_class[c])
+                buf_printf(&classes, "%s%zu %s", classes.n ? ", " : "",
+                           report->n_failed_by_class[c], job_class_names[c]);
+        buf_putc(&classes, '\0');
+        report_say(report, "failures   %s", classes.data);
+        buf_close(&classes);
+    }
     int64_t pages = n_pages(report);
     if (pages > 0)
         report_say(report,
@@ -361,12 +374,7 @@ enum status report_close(struct report *report, enum run_end end, int n_workers,
                          struct error *err) {
     enum status status = STATUS_OK;
     progress_clear(&report->progress);
-    for (size_t i = 0; i < report->n_lines; i++) {
-        report_say(report, "%s", report->lines[i]);
-        mem_free(report->lines[i]);
-    }
-    if (report->n_lines_lost)
-        report_say(report, "... and %zu more; --report FILE has them all", report->n_lines_lost);
+    say_troubles(report);
     if (report->plan && !report->has_json) say_plan(report, n_workers);
     if (!report->quiet) say_summary(report);
     say_end(report, end);

@@ -20,9 +20,14 @@ struct report {
     size_t n_not_found, n_interrupted, n_violations;
     int64_t n_pages_by_engine[N_ENGINES];
     int64_t n_pages_failed, n_pages_degraded, n_bytes, cpu_ms, peak_rss_kb, begun_ms;
-    int worst_sandbox;             // 0: no worker ran
-    char *lines[REPORT_MAX_LINES]; // what went wrong, one line each
+    int worst_sandbox;   // 0: no worker ran
+    struct report_line { // what went wrong
+        enum job_class class;
+        bool is_failure; // else something was lost
+        char *text;
+    } lines[REPORT_MAX_LINES];
     size_t n_lines, n_lines_lost;
+    size_t n_failed_by_class[N_JOB_CLASSES];
 };
 
 /* json_fd: where the JSON report goes; -1: nowhere. */
