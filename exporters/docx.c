@@ -267,19 +267,20 @@ static void put_runs(struct export *e, struct text_part *part, const struct runs
 
 /* ---- paragraphs ---- */
 
-/* style: NULL for Normal; rest: properties that come behind <w:bidi/>, or before it in list. */
+/* style: NULL for Normal; list and rest: properties that come before and behind <w:bidi/>. */
 static void begin_paragraph(struct export *e, struct buf *out, const char *style, struct str list,
                             struct str rest) {
     bool rtl = e->block && e->block->rtl;
+    bool space = e->after_table && out == &e->body.xml.out; // tables have none behind them
     buf_puts(out, "<w:p>");
-    if (style || list.n || rest.n || rtl) {
-        buf_puts(out, "<w:pPr>");
-        if (style) buf_printf(out, "<w:pStyle w:val=\"%s\"/>", style);
-        buf_put(out, list);
-        if (rtl) buf_puts(out, "<w:bidi/>");
-        buf_put(out, rest);
-        buf_puts(out, "</w:pPr>");
-    }
+    if (!style && !list.n && !rest.n && !rtl && !space) return;
+    buf_puts(out, "<w:pPr>");
+    if (style) buf_printf(out, "<w:pStyle w:val=\"%s\"/>", style);
+    buf_put(out, list);
+    if (rtl) buf_puts(out, "<w:bidi/>");
+    if (space) buf_puts(out, "<w:spacing w:before=\"160\"/>");
+    buf_put(out, rest);
+    buf_puts(out, "</w:pPr>");
 }
 
 static void put_paragraph(struct export *e, const char *style, const struct runs *runs) {
@@ -362,7 +363,6 @@ static void put_list_item(struct export *e, const struct block *block, const str
     int depth = block->level < 0 ? 0 : block->level >= DOCX_LEVELS ? DOCX_LEVELS - 1 : block->level;
     enum docx_form form = FORM_DOT;
     bool bullet = mark->style == NUMBER_NONE;
-    e->after_table = false;
     if (mark->check != CHECK_NONE) {
         put_labelled_item(e, mark->check == CHECK_DONE ? STR("\xe2\x98\x92") : STR("\xe2\x98\x90"),
                           depth, runs);
@@ -377,22 +377,22 @@ static void put_list_item(struct export *e, const struct block *block, const str
         put_runs(e, &e->body, runs);
         buf_puts(&e->body.xml.out, "</w:p>");
     }
+    e->after_table = false;
 }
 
 /* ---- tables ---- */
 
-/* Column widths in twentieths of a point, from the text in them: as much as the longest cell up to a
- * line of 40, at least the longest word. */
+/* Column widths in twentieths of a point, from the text in them: as much as the longest cell, up to
+ * a line of 40 characters. Cells over several columns say nothing about each. */
 static int *column_widths(struct export *e, const struct table *table) {
     int text_width = e->page_width - 2 * e->margin;
     int *width = ARENA_ARRAY(e->arena, (size_t)table->n_cols, int);
-    for (int i = 0; i < table->n_cols; i++) width[i] = 4;
+    for (int i = 0; i < table->n_cols; i++) width[i] = 5;
     for (size_t i = 0; i < table->n_cells; i++) {
         const struct cell *cell = table->cells + i;
-        size_t n = utf8_length(spans_text(cell->spans, e->arena)) / (size_t)cell->col_span;
+        size_t n = utf8_length(spans_text(cell->spans, e->arena));
         int want = n > 40 ? 40 : (int)n;
-        for (int k = cell->col; k < cell->col + cell->col_span; k++)
-            if (want > width[k]) width[k] = want;
+        if (cell->col_span == 1 && want > width[cell->col]) width[cell->col] = want;
     }
     int sum = 0, used = 0;
     for (int i = 0; i < table->n_cols; i++) sum += width[i];

@@ -106,8 +106,6 @@ static const struct {
     const char *id, *name;
     const char *paragraph, *run; // properties
 } paragraph_styles[] = {
-    {"Title", "Title", "<w:spacing w:after=\"240\"/>",
-     "<w:sz w:val=\"52\"/><w:szCs w:val=\"52\"/>"},
     {"ListParagraph", "List Paragraph", "<w:spacing w:after=\"60\"/><w:ind w:left=\"720\"/>", ""},
     {"Caption", "caption", "<w:keepLines/><w:spacing w:before=\"60\" w:after=\"200\"/>",
      "<w:i/><w:iCs/><w:color w:val=\"44546A\"/><w:sz w:val=\"19\"/><w:szCs w:val=\"19\"/>"},
