@@ -49,6 +49,11 @@ $(BUILD)/libdocmill.a: $(PARTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libdocmill.a
 	$(CC) $(SANFLAGS) -o $@ $^ $(LDLIBS)
 
+# The one file with instructions that not every processor has; model/device.c asks before it calls them.
+ifeq ($(shell uname -m),x86_64)
+$(BUILD)/model/ops_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+endif
+
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<

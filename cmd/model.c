@@ -94,7 +94,7 @@ static int info(int argc, char **argv) {
     if (device_open(NULL, 0, &dev, &err) == STATUS_OK) {
         double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) / GiB;
         printf("machine   %.1f GiB, %ld processors, operations: %s\n", have,
-               sysconf(_SC_NPROCESSORS_ONLN), dev.ops->name);
+               sysconf(_SC_NPROCESSORS_ONLN), dev.name);
         device_close(&dev);
     }
     checkpoint_close(c);
@@ -166,7 +166,7 @@ static enum status try_it(struct model *m, struct error *err) {
             status = err->status;
         } else {
             printf("self-test %s: 64 tokens read at %.1f/s, %zu written at %.1f/s\n",
-                   m->device.ops->name, 64 / job->prefill_s, job->n_output,
+                   m->device.name, 64 / job->prefill_s, job->n_output,
                    (double)(job->n_output - 1) / job->decode_s);
         }
     }

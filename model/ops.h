@@ -16,12 +16,17 @@
 #include "model/tensor.h"
 #include "util/status.h"
 
+struct kernels;
 struct ops;
 struct pool;
 
 struct device {
     const struct ops *ops;
-    struct pool *pool; // threads of ops_cpu; NULL: the caller's alone
+    const char *name; // "ref", "avx2"
+    // Of ops_cpu alone:
+    const struct kernels *kernels;
+    struct pool *pool;
+    float *scratch; // a piece for each thread
 };
 
 /* A matrix [n_out, n_in] as it lies in a checkpoint. y = x * w^T. */
@@ -138,8 +143,9 @@ struct ops {
 
 extern const struct ops ops_ref, ops_cpu;
 
-/* Picks a device by name: "ref", or the best this processor has for "cpu" and NULL; n_threads 0: as
- * many as there are processors. Errors: ARG (unknown name), UNSUPPORTED (not on this machine). */
+/* Picks a device by name: "ref", "avx2", or the best this processor has for "cpu"; NULL takes the name
+ * from DOCMILL_CPU, else "cpu". n_threads 0: as many as there are processors. Errors: ARG (unknown
+ * name), UNSUPPORTED (not on this machine). */
 enum status device_open(const char *name, int n_threads, struct device *out, struct error *err);
 void device_close(struct device *dev);
 

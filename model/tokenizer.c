@@ -263,7 +263,8 @@ static enum status look_inside(struct loader *l, struct str want, bool *found) {
         enum json_event event = json_pull_next(l->p);
         if (event == JSON_ERROR) return json_pull_fail(l->p, l->err);
         if (event == JSON_KEY) harmless = str_eq(l->p->token, STR("trim_offsets"));
-        if (event == JSON_STRING && str_eq(json_pull_string(l->p, l->t->arena), want)) *found = true;
+        if (event == JSON_STRING && str_eq(json_pull_string(l->p, l->t->arena), want))
+            *found = true;
         if (event == JSON_TRUE && !harmless)
             return unsupported(l, "an option of the pre-tokenizer or normalizer");
     } while (l->p->depth > outside);
