@@ -547,7 +547,7 @@ static enum status on_page_done(struct crew *crew, uint32_t page, struct str pay
         return breach(err, "the end of a page");
     enum page_state state = report.state;
     struct str message = report.message;
-    if (state == PAGE_OK && pool_step_lost_memory(crew->helper)) {
+    if (state == PAGE_OK && pool_page_lost_memory(crew->helper, slot->number)) {
         // The library went on without what it could not allocate: the page is not what it should be.
         state = PAGE_DEGRADED;
         message = STR("memory ran out on the page; something may be missing from it");

@@ -17,7 +17,8 @@
 
 enum {
     ERRORS_MAX = 16 << 10, // kept of standard error
-    LINE_MAX_BYTES = 256,  // looked at of each of its lines
+    LINE_MAX_BYTES = 256,  // of each of its lines
+    LOST_MAX = 8,          // pages that lost memory, remembered until their end is heard
     PAUSE_MS = 3000,       // a wait this much longer than asked for: the machine slept, or we did
 };
 
@@ -32,7 +33,10 @@ struct helper {
     struct buf errors;
     char line[LINE_MAX_BYTES]; // the line of standard error that is being read
     size_t n_line;
-    bool lost_memory; // in this step
+    int errors_page;          // that it is about; 0: the document
+    int said_page;            // the last one named in errors
+    int lost_pages[LOST_MAX]; // pages on which memory ran out
+    int n_lost;
     bool ever_lost_memory;
     bool is_done, has_error;
     bool is_doomed; // a kill was asked for, cause says why
@@ -118,7 +122,6 @@ void pool_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms) {
     helper->deadline_ms = wall_ms ? clock_ms() + wall_ms : 0;
     helper->cpu_limit_ms = cpu_ms;
     helper->cpu_base_ms = cpu_ms && helper->pid ? clock_cpu_ms(helper->pid) : 0;
-    helper->lost_memory = false;
 }
 
 /* The words libraries use when an allocation fails and they go on without it. */
@@ -132,14 +135,33 @@ static bool speaks_of_memory(struct str line) {
     return false;
 }
 
+static void take_line(struct helper *helper, struct str line) {
+    uint64_t page;
+    size_t n;
+    struct str mark = STR(POOL_PAGE_MARK);
+    if (str_starts(line, mark) && str_number(str_sub(line, mark.n, line.n), INT32_MAX, &page, &n)) {
+        helper->errors_page = (int)page;
+        return;
+    }
+    if (speaks_of_memory(line)) {
+        helper->ever_lost_memory = true;
+        helper->lost_pages[helper->n_lost++ % LOST_MAX] = helper->errors_page;
+    }
+    if (helper->errors.n + line.n + 32 > ERRORS_MAX) return;
+    if (helper->errors_page != helper->said_page)
+        buf_printf(&helper->errors, "page %d: ", helper->errors_page);
+    helper->said_page = helper->errors_page;
+    buf_put(&helper->errors, line);
+    buf_putc(&helper->errors, '\n');
+}
+
 static void take_errors(struct helper *helper, struct str bytes) {
-    size_t room = ERRORS_MAX - helper->errors.n;
-    buf_put(&helper->errors, str_sub(bytes, 0, room));
     for (size_t i = 0; i < bytes.n; i++) {
-        if (helper->n_line < LINE_MAX_BYTES) helper->line[helper->n_line++] = bytes.s[i];
-        if (bytes.s[i] != '\n') continue;
-        if (speaks_of_memory((struct str){helper->line, helper->n_line}))
-            helper->lost_memory = helper->ever_lost_memory = true;
+        if (bytes.s[i] != '\n') {
+            if (helper->n_line < LINE_MAX_BYTES) helper->line[helper->n_line++] = bytes.s[i];
+            continue;
+        }
+        take_line(helper, (struct str){helper->line, helper->n_line});
         helper->n_line = 0;
     }
 }
@@ -157,9 +179,11 @@ static void drain_errors(struct helper *helper) {
     }
 }
 
-bool pool_step_lost_memory(struct helper *helper) {
+bool pool_page_lost_memory(struct helper *helper, int page) {
     drain_errors(helper);
-    return helper->lost_memory;
+    for (int i = 0; i < helper->n_lost && i < LOST_MAX; i++)
+        if (helper->lost_pages[i] == page) return true;
+    return false;
 }
 
 /* Sees DONE and ERROR pass by, then hands on. */
@@ -206,9 +230,8 @@ static bool make_channels(int channel[2], int errors[2], struct error *err) {
         return false;
     }
     fcntl(channel[0], F_SETFL, O_NONBLOCK);
+    // The worker's end of standard error waits: what it has to say about memory must not get lost.
     fcntl(errors[0], F_SETFL, O_NONBLOCK);
-    // The worker's end, too: a worker that floods standard error loses text, it does not hang.
-    fcntl(errors[1], F_SETFL, O_NONBLOCK);
     return true;
 }
 

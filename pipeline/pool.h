@@ -19,6 +19,10 @@
 struct pool;
 struct helper; // one worker
 
+/* A worker writes this line, with the page's number, to standard error before it begins a page: frames
+ * and text travel on two ways, and only so it is known what belongs together. */
+#define POOL_PAGE_MARK "docmill: at page "
+
 enum end_cause {
     END_DONE,     // said DONE
     END_ERROR,    // said ERROR for the document as a whole, then ended
@@ -62,8 +66,8 @@ enum status pool_start(struct pool *pool, const int *fds, size_t n_fds,
 void pool_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload);
 /* Begins a step of the work: from now on it has so long. 0: no limit. */
 void pool_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms);
-/* True when standard error spoke of memory running out since the step began. */
-bool pool_step_lost_memory(struct helper *helper);
+/* True when standard error spoke of memory running out while the worker was at this page. */
+bool pool_page_lost_memory(struct helper *helper, int page);
 void pool_kill(struct helper *helper, enum end_cause cause);
 
 size_t pool_n_helpers(const struct pool *pool);

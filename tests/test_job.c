@@ -114,6 +114,7 @@ static void mock_page(int channel, int page, struct str script, bool is_first) {
     char key[16], record[32];
     snprintf(key, sizeof key, "%d", page);
     struct str word = word_for(script, key);
+    fprintf(stderr, POOL_PAGE_MARK "%d\n", page);
     put(channel, FRAME_PAGE_START, page, STR(""));
     misbehave(channel, page, word, is_first);
     if (is(word, "error")) {
@@ -201,17 +202,23 @@ struct outcome {
     enum job_state state;
     enum job_class class;
     int n_failed, n_degraded, n_retries;
-    enum job_class page_class; // of the first trouble
+    int page;                  // of the first trouble
+    enum job_class page_class; // and its class
     char why[200];
     int n_results;
 };
 
 static void on_result(void *context, const struct job_result *r) {
     struct outcome *out = context;
-    *out = (struct outcome){r->state,     r->class,
-                            r->n_failed,  r->n_degraded,
-                            r->n_retries, r->n_troubles ? r->troubles[0].class : CLASS_NONE,
-                            "",           out->n_results + 1};
+    *out = (struct outcome){r->state,
+                            r->class,
+                            r->n_failed,
+                            r->n_degraded,
+                            r->n_retries,
+                            r->n_troubles ? r->troubles[0].page : 0,
+                            r->n_troubles ? r->troubles[0].class : CLASS_NONE,
+                            "",
+                            out->n_results + 1};
     snprintf(out->why, sizeof out->why, "%.199s", r->why.text);
 }
 
@@ -295,8 +302,8 @@ static const struct {
      "[gap]p2;"},
     {"sandbox violation is not tried again", "pages 2\n1 sigsys\n", NULL, JOB_DEGRADED, CLASS_PAGES,
      CLASS_SANDBOX, 1, 0, "[gap]p2;"},
-    {"memory lost in silence", "pages 2\n2 quiet-memory\n", NULL, JOB_DEGRADED, CLASS_PAGES,
-     CLASS_PAGES, 0, 0, "p1;p2;"},
+    {"memory lost in silence", "pages 3\n2 quiet-memory\n", NULL, JOB_DEGRADED, CLASS_PAGES,
+     CLASS_PAGES, 0, 0, "p1;p2;p3;"},
     {"a page says it is degraded", "pages 2\n2 degraded\n", NULL, JOB_DEGRADED, CLASS_PAGES,
      CLASS_PAGES, 0, 0, "p1;p2;"},
     {"an error on a page", "pages 3\n2 error\n", NULL, JOB_DEGRADED, CLASS_PAGES,
@@ -340,6 +347,7 @@ static void test_cases(int n_workers) {
         CHECK(o.class == cases[i].class, "%s: class %s: %s", name, job_class_names[o.class], o.why);
         CHECK(o.page_class == cases[i].page_class, "%s: page class %s", name,
               job_class_names[o.page_class]);
+        if (strstr(name, "silence")) CHECK(o.page == 2, "%s: page %d", name, o.page);
         CHECK(o.n_failed == cases[i].n_failed, "%s: %d pages failed", name, o.n_failed);
         CHECK(o.n_retries == cases[i].n_retries, "%s: %d retries", name, o.n_retries);
         CHECK_STR(str_from(text), cases[i].output ? cases[i].output : "", name);
