@@ -5,7 +5,7 @@
 #include "model/kernels.h"
 #include "model/ops.h"
 #include "model/ops_cpu.h"
-#include "model/pool.h"
+#include "model/threads.h"
 
 static bool has_avx2(void) {
 #if defined(__x86_64__)
@@ -18,12 +18,12 @@ static bool has_avx2(void) {
 static enum status open_cpu(const struct kernels *kernels, int n_threads, struct device *out,
                             struct error *err) {
     *out = (struct device){.ops = &ops_cpu, .name = kernels->name, .kernels = kernels};
-    out->pool = pool_new(n_threads);
-    size_t n = (size_t)pool_size(out->pool) * OPS_CPU_SCRATCH;
+    out->threads = threads_new(n_threads);
+    size_t n = (size_t)threads_size(out->threads) * OPS_CPU_SCRATCH;
     void *scratch = NULL;
     if (posix_memalign(&scratch, 64, n * sizeof(float))) {
         device_close(out);
-        return fail(err, STATUS_NOMEM, "no memory for %d threads", pool_size(out->pool));
+        return fail(err, STATUS_NOMEM, "no memory for %d threads", threads_size(out->threads));
     }
     out->scratch = scratch;
     return STATUS_OK;
@@ -46,7 +46,7 @@ enum status device_open(const char *name, int n_threads, struct device *out, str
 }
 
 void device_close(struct device *dev) {
-    pool_free(dev->pool);
+    threads_free(dev->threads);
     free(dev->scratch);
     *dev = (struct device){0};
 }

@@ -18,14 +18,14 @@
 
 struct kernels;
 struct ops;
-struct pool;
+struct threads;
 
 struct device {
     const struct ops *ops;
     const char *name; // "ref", "avx2"
     // Of ops_cpu alone:
     const struct kernels *kernels;
-    struct pool *pool;
+    struct threads *threads;
     float *scratch; // a piece for each thread
 };
 

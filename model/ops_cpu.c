@@ -15,7 +15,7 @@
 #include "model/kernels.h"
 #include "model/ops.h"
 #include "model/ops_cpu.h"
-#include "model/pool.h"
+#include "model/threads.h"
 #include "util/mem.h"
 
 enum {
@@ -185,12 +185,12 @@ static void cpu_linear(struct device *dev, struct tensor *y, const struct tensor
         p.x = &padded;
     }
     if (reads_rows(&p)) {
-        pool_run(dev->pool, (w->n_out + ROW_OUT - 1) / ROW_OUT, row_task, &p);
+        threads_run(dev->threads, (w->n_out + ROW_OUT - 1) / ROW_OUT, row_task, &p);
     } else {
         size_t n_rows = (x->shape[0] + BLOCK_ROW - 1) / BLOCK_ROW;
-        p.block_out = choose_block(w->n_out, n_rows, (size_t)pool_size(dev->pool));
+        p.block_out = choose_block(w->n_out, n_rows, (size_t)threads_size(dev->threads));
         p.n_out_blocks = (w->n_out + p.block_out - 1) / p.block_out;
-        pool_run(dev->pool, p.n_out_blocks * n_rows, product_task, &p);
+        threads_run(dev->threads, p.n_out_blocks * n_rows, product_task, &p);
     }
     mem_free(padded.data);
     mem_free(bias);
@@ -364,7 +364,7 @@ static void run_attention(struct attention *a) {
         first[i + 1] = first[i] + n_blocks * (size_t)a->n_kv_heads;
     }
     a->first_task = first;
-    pool_run(a->dev->pool, first[a->n_items], attention_task, a);
+    threads_run(a->dev->threads, first[a->n_items], attention_task, a);
     mem_free(first);
 }
 
@@ -423,7 +423,7 @@ static void rowwise_task(void *context, size_t task, int worker) {
 }
 
 static void run_rowwise(struct rowwise *r) {
-    pool_run(r->dev->pool, (r->y->shape[0] + NORM_ROWS - 1) / NORM_ROWS, rowwise_task, r);
+    threads_run(r->dev->threads, (r->y->shape[0] + NORM_ROWS - 1) / NORM_ROWS, rowwise_task, r);
 }
 
 static float *widened(struct device *dev, const struct tensor *t, size_t n) {

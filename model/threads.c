@@ -1,11 +1,11 @@
 /*
- * model/pool.c - see pool.h.
+ * model/threads.c - see threads.h.
  *
  * A job is announced by a new round number. Workers take task numbers from one counter; the last to
  * leave a round wakes the caller. It ends: each round, every worker leaves the counter once after it
  * has passed n_tasks, and the caller waits for exactly n_workers leavings before it changes anything.
  */
-#include "model/pool.h"
+#include "model/threads.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -17,12 +17,12 @@
 enum { SPINS = 2000 }; // some microseconds: the next operation usually comes at once
 
 struct worker {
-    struct pool *pool;
+    struct threads *threads;
     pthread_t thread;
     int number;
 };
 
-struct pool {
+struct threads {
     struct worker *workers; // all but the caller
     int n_workers;
     void (*task)(void *context, size_t i, int worker);
@@ -42,7 +42,7 @@ static void pause_a_little(void) {
 #endif
 }
 
-static void take_tasks(struct pool *p, int worker) {
+static void take_tasks(struct threads *p, int worker) {
     for (;;) {
         size_t i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
         if (i >= p->n_tasks) return;
@@ -50,7 +50,7 @@ static void take_tasks(struct pool *p, int worker) {
     }
 }
 
-static void wait_for_round(struct pool *p, unsigned seen) {
+static void wait_for_round(struct threads *p, unsigned seen) {
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load(&p->round) != seen) return;
         pause_a_little();
@@ -62,7 +62,7 @@ static void wait_for_round(struct pool *p, unsigned seen) {
 
 static void *work(void *argument) {
     struct worker *w = argument;
-    struct pool *p = w->pool;
+    struct threads *p = w->threads;
     for (unsigned seen = 0;;) {
         wait_for_round(p, seen);
         seen++;
@@ -76,7 +76,7 @@ static void *work(void *argument) {
     }
 }
 
-static void start_round(struct pool *p) {
+static void start_round(struct threads *p) {
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->n_inside, p->n_workers);
     atomic_fetch_add(&p->round, 1);
@@ -91,8 +91,8 @@ static int n_processors(void) {
     return n < 1 ? 1 : n > 256 ? 256 : n;
 }
 
-struct pool *pool_new(int n) {
-    struct pool *p = mem_alloc(sizeof *p);
+struct threads *threads_new(int n) {
+    struct threads *p = mem_alloc(sizeof *p);
     if (n <= 0) n = n_processors();
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->start, NULL);
@@ -100,14 +100,14 @@ struct pool *pool_new(int n) {
     p->workers = mem_alloc(mem_product((size_t)n, sizeof *p->workers));
     for (int i = 0; i < n - 1; i++) {
         struct worker *w = &p->workers[p->n_workers];
-        *w = (struct worker){.pool = p, .number = i + 1};
+        *w = (struct worker){.threads = p, .number = i + 1};
         if (pthread_create(&w->thread, NULL, work, w) != 0) break; // fewer will do
         p->n_workers++;
     }
     return p;
 }
 
-void pool_free(struct pool *p) {
+void threads_free(struct threads *p) {
     if (!p) return;
     atomic_store(&p->stop, true);
     start_round(p);
@@ -119,11 +119,11 @@ void pool_free(struct pool *p) {
     mem_free(p);
 }
 
-int pool_size(const struct pool *p) {
+int threads_size(const struct threads *p) {
     return p->n_workers + 1;
 }
 
-void pool_run(struct pool *p, size_t n_tasks, void (*task)(void *context, size_t i, int worker),
+void threads_run(struct threads *p, size_t n_tasks, void (*task)(void *context, size_t i, int worker),
               void *context) {
     if (n_tasks == 0) return;
     p->task = task;
