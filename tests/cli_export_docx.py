@@ -1,7 +1,7 @@
 """tests/cli_export_docx.py BUILD - the DOCX is valid, inert, the same every time, and opens.
 
 Looks at the package (order and names of parts, what relations point out of it), validates every part
-against the OOXML schemas where they are (../shared/schemas/ooxml), and opens the file in python-docx
+against the OOXML schemas where they are, and opens the file in python-docx
 and LibreOffice where these are installed.
 """
 import os
@@ -78,7 +78,7 @@ def check_package(path, want_parts):
 
 def check_schemas(parts, folder):
     if not os.path.isdir(SCHEMAS) or not shutil.which("xmllint"):
-        skip("OOXML schemas: ../shared/schemas/ooxml or xmllint (libxml2-utils) is not there")
+        skip("OOXML schemas: they, or xmllint (libxml2-utils), are not here")
         return
     for name, data in parts.items():
         schema = schema_of(name)
