@@ -262,7 +262,7 @@ static int exit_code(const struct convert *c, enum run_end end) {
     return r->n_by_state[JOB_DEGRADED] || r->n_was_degraded ? EXIT_DEGRADED : EXIT_OK;
 }
 
-static int run(struct convert *c, struct pool *pool) {
+static int run(struct convert *c, struct workers *workers) {
     struct error error = {0};
     struct io_temp report_file;
     int json_fd = open_report(c, &report_file, &error);
@@ -271,7 +271,7 @@ static int run(struct convert *c, struct pool *pool) {
     struct inputs *inputs = inputs_new(c->settings->arguments.items, c->settings->arguments.n,
                                        STDIN_FILENO, c->config.out_fd);
     struct run_events events = {on_result, on_progress, on_stop, c->signals, c};
-    enum run_end end = run_jobs(&c->config, pool, inputs, c->n_workers, &events, &error);
+    enum run_end end = run_jobs(&c->config, workers, inputs, c->n_workers, &events, &error);
     int code = exit_code(c, end);
     inputs_free(inputs);
     if (end == RUN_NO_WORKERS && error.text[0]) complain(code, &error);
@@ -284,10 +284,10 @@ static int run(struct convert *c, struct pool *pool) {
 int convert_main(struct settings *settings) {
     struct convert c = {.settings = settings};
     struct error error = {0};
-    struct pool *pool;
+    struct workers *workers;
     int code;
     // First of all, while this process is small and knows nothing.
-    if (pool_new(&pool, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
+    if (workers_new(&workers, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
     c.signals = open_signals();
     c.n_workers = settings->jobs ? (int)settings->jobs : default_workers();
     c.report.quiet = settings->quiet;
@@ -297,8 +297,8 @@ int convert_main(struct settings *settings) {
     if (prepare(&c, &code, &error) != STATUS_OK)
         complain(code, &error);
     else
-        code = run(&c, pool);
-    pool_free(pool);
+        code = run(&c, workers);
+    workers_free(workers);
     if (c.config.scratch_fd > 0) close(c.config.scratch_fd);
     if (c.signals >= 0) close(c.signals);
     return code;

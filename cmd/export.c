@@ -17,7 +17,7 @@ enum { FIGURES_MAX_BYTES = 1 << 30 };
 struct exporting {
     struct settings *settings;
     struct job_config config;
-    struct pool *pool;
+    struct workers *workers;
     int input_fd, out_fd, spool_fd;
     int64_t n_bytes;
     char *base; // name of the outputs without extension: "report.pdf" for "x/report.pdf.json"
@@ -153,7 +153,7 @@ static int export(struct exporting *x, const char *name) {
     request.export.figures_dir = buf_str(&figures);
     request.limits.memory_bytes = x->config.memory_bytes + 8 * (uint64_t)x->n_bytes;
     request.limits.file_bytes = 16ULL << 30;
-    struct solo solo = {.pool = x->pool,
+    struct solo solo = {.workers = x->workers,
                         .wake_fd = -1,
                         .silence_ms = 2 * x->config.page_wall_ms,
                         .spool_fd = x->spool_fd,
@@ -189,12 +189,12 @@ static int prepare(struct exporting *x) {
 int export_main(struct settings *settings) {
     struct exporting x = {.settings = settings, .input_fd = -1, .out_fd = -1, .spool_fd = -1};
     struct error error = {0};
-    if (pool_new(&x.pool, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
+    if (workers_new(&x.workers, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
     int code = prepare(&x);
     if (code == EXIT_OK) code = open_outputs(&x);
     if (code == EXIT_OK) code = export(&x, settings->arguments.items[0]);
     publish_close(&x.publication);
-    pool_free(x.pool);
+    workers_free(x.workers);
     mem_free(x.base);
     if (x.input_fd >= 0) close(x.input_fd);
     if (x.spool_fd >= 0) close(x.spool_fd);

@@ -13,7 +13,7 @@
 struct inspect {
     struct settings *settings;
     struct job_config config;
-    struct pool *pool;
+    struct workers *workers;
     int input_fd, folder_fd;
     const char *leaf; // of the output
     int64_t n_bytes;
@@ -86,8 +86,10 @@ static int draw(struct inspect *in, struct io_temp *temp) {
     request.read.figures = false;
     request.limits.memory_bytes = in->config.memory_bytes + (uint64_t)in->n_bytes;
     request.limits.file_bytes = 4ULL << 30;
-    struct solo solo = {
-        .pool = in->pool, .wake_fd = -1, .silence_ms = 2 * in->config.page_wall_ms, .spool_fd = -1};
+    struct solo solo = {.workers = in->workers,
+                        .wake_fd = -1,
+                        .silence_ms = 2 * in->config.page_wall_ms,
+                        .spool_fd = -1};
     int fds[2] = {in->input_fd, temp->fd};
     enum job_class class;
     if (solo_run(&solo, fds, 2, &request, &class, &error) != STATUS_OK)
@@ -103,14 +105,14 @@ int inspect_main(struct settings *settings) {
         return complain_text(EXIT_USAGE, "inspect takes one file: docmill inspect FILE --page N -o "
                                          "PAGE.png");
     if (!settings->out) return complain_text(EXIT_USAGE, "say where the picture goes: -o PAGE.png");
-    if (pool_new(&in.pool, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
+    if (workers_new(&in.workers, &error) != STATUS_OK) return complain(EXIT_NO_WORKERS, &error);
     int code = EXIT_OK;
     if (config_from(settings, &in.config, &error) != STATUS_OK) code = complain(EXIT_USAGE, &error);
     if (code == EXIT_OK) code = open_input(&in, settings->arguments.items[0]);
     if (code == EXIT_OK) code = open_output(&in, &temp, &error);
     if (code == EXIT_OK) code = draw(&in, &temp);
     io_temp_discard(&temp);
-    pool_free(in.pool);
+    workers_free(in.workers);
     if (in.input_fd >= 0) close(in.input_fd);
     if (in.folder_fd >= 0) close(in.folder_fd);
     return code;

@@ -107,7 +107,7 @@ struct crew {
 
 struct job {
     const struct job_config *config;
-    struct pool *pool;
+    struct workers *workers;
     char *name, *output;
     bool is_named;
     enum job_phase phase;
@@ -180,7 +180,7 @@ void job_end(struct job *job, enum job_state state, enum job_class class, const 
         snprintf(job->result.why.text, sizeof job->result.why.text, "%s", why);
     if (job->begun_ms) job->result.wall_ms = clock_ms() - job->begun_ms;
     for (struct crew *c = job->crew; c; c = c->next)
-        if (c->helper) pool_kill(c->helper, END_DROPPED);
+        if (c->helper) helper_kill(c->helper, END_DROPPED);
     if (job->publication.n_files == 0) publish_close(&job->publication);
     close_fd(&job->input_fd);
     close_fd(&job->spool_fd);
@@ -223,11 +223,11 @@ static char *copy_name(struct str s) {
     return copy;
 }
 
-struct job *job_new(const struct job_config *config, struct pool *pool, struct str name,
+struct job *job_new(const struct job_config *config, struct workers *workers, struct str name,
                     const char *output, bool is_named) {
     struct job *job = mem_alloc(sizeof *job);
     job->config = config;
-    job->pool = pool;
+    job->workers = workers;
     job->name = copy_name(name);
     job->output = copy_name(str_from(output));
     job->is_named = is_named;
@@ -447,9 +447,9 @@ static struct run take_run(struct job *job, bool is_fresh) {
 static void arm_step(struct crew *crew) {
     const struct job_config *config = crew->job->config;
     if (crew->n_runs > 0)
-        pool_step(crew->helper, config->page_wall_ms, config->page_cpu_ms);
+        helper_step(crew->helper, config->page_wall_ms, config->page_cpu_ms);
     else
-        pool_step(crew->helper, 0, 0);
+        helper_step(crew->helper, 0, 0);
 }
 
 /* Keeps a reading worker supplied: the run at work and the next. */
@@ -465,15 +465,16 @@ static void feed(struct crew *crew) {
         buf_open(&payload, 64);
         wire_put_u32(&payload, (uint32_t)job->slots[run.end - 1].number);
         crew->runs[crew->n_runs++] = run;
-        pool_send(crew->helper, FRAME_READ, (uint32_t)job->slots[run.at].number, buf_str(&payload));
+        helper_send(crew->helper, FRAME_READ, (uint32_t)job->slots[run.at].number,
+                    buf_str(&payload));
         buf_close(&payload);
     }
     crew->is_alone = false;
     if (was_idle) arm_step(crew);
     if (crew->has_opened && crew->n_runs == 0 && !crew->was_told_to_quit) {
         crew->was_told_to_quit = true;
-        pool_send(crew->helper, FRAME_QUIT, 0, STR(""));
-        pool_step(crew->helper, crew->job->config->page_wall_ms, 0);
+        helper_send(crew->helper, FRAME_QUIT, 0, STR(""));
+        helper_step(crew->helper, crew->job->config->page_wall_ms, 0);
     }
 }
 
@@ -547,7 +548,7 @@ static enum status on_page_done(struct crew *crew, uint32_t page, struct str pay
         return breach(err, "the end of a page");
     enum page_state state = report.state;
     struct str message = report.message;
-    if (state == PAGE_OK && pool_page_lost_memory(crew->helper, slot->number)) {
+    if (state == PAGE_OK && helper_page_lost_memory(crew->helper, slot->number)) {
         // The library went on without what it could not allocate: the page is not what it should be.
         state = PAGE_DEGRADED;
         message = STR("memory ran out on the page; something may be missing from it");
@@ -661,7 +662,7 @@ static enum status on_frame(void *context, const struct frame *frame, struct str
         return is_reading ? breach(err, "a figure")
                           : publish_figure_name(&job->publication, payload, err);
     case FRAME_FIGURE:
-    case FRAME_PROGRESS: pool_step(crew->helper, SILENCE_MS, 0); return STATUS_OK;
+    case FRAME_PROGRESS: helper_step(crew->helper, SILENCE_MS, 0); return STATUS_OK;
     case FRAME_DONE:
         if (is_reading && !crew->was_told_to_quit) return breach(err, "done too soon");
         if (!is_reading) publish(job);
@@ -769,7 +770,8 @@ static bool start(struct job *job, struct crew *crew, const int *fds, size_t n_f
     struct helper_events events = {.sink = {place, on_frame, crew}, .end = on_end};
     crew->job = job;
     crew->task = request->task;
-    if (pool_start(job->pool, fds, n_fds, request, &events, &crew->helper, &error) != STATUS_OK) {
+    if (workers_start(job->workers, fds, n_fds, request, &events, &crew->helper, &error) !=
+        STATUS_OK) {
         mem_free(crew);
         fail_job(job, CLASS_WORKER, error.text);
         return false;
@@ -785,7 +787,7 @@ static void start_reading(struct job *job) {
     struct request request = request_of(job, job->config->plan ? WORKER_PLAN : WORKER_READ);
     crew->is_alone = job->strays + job->result.n_retries > 0;
     if (start(job, crew, &job->input_fd, 1, &request))
-        pool_step(crew->helper, job->config->page_wall_ms, OPEN_CPU_MS);
+        helper_step(crew->helper, job->config->page_wall_ms, OPEN_CPU_MS);
 }
 
 static struct str figures_name(const struct job *job, char *buffer, size_t n) {
@@ -847,7 +849,7 @@ static void start_assembling(struct job *job) {
     int fds[1 + 2 * REQUEST_MAX_OUTPUTS] = {job->spool_fd};
     size_t n_fds = 1 + publish_fds(&job->publication, fds + 1);
     struct crew *crew = mem_alloc(sizeof *crew);
-    if (start(job, crew, fds, n_fds, &request)) pool_step(crew->helper, SILENCE_MS, 0);
+    if (start(job, crew, fds, n_fds, &request)) helper_step(crew->helper, SILENCE_MS, 0);
 }
 
 void job_add_worker(struct job *job) {
@@ -867,7 +869,7 @@ int64_t job_wants_worker(const struct job *job) {
 void job_tick(struct job *job) {
     if (job->phase != PHASE_READING || !job->deadline_ms || clock_ms() < job->deadline_ms) return;
     job->deadline_ms = 0;
-    for (struct crew *c = job->crew; c; c = c->next) pool_kill(c->helper, END_DROPPED);
+    for (struct crew *c = job->crew; c; c = c->next) helper_kill(c->helper, END_DROPPED);
     fail_remaining(job, CLASS_WALL, "the document's time limit was reached before this page");
 }
 

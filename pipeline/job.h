@@ -11,7 +11,7 @@
 #define PIPELINE_JOB_H
 
 #include "pipeline/pages.h"
-#include "pipeline/pool.h"
+#include "pipeline/workers.h"
 #include "pipeline/publish.h"
 #include "util/hash.h"
 
@@ -110,7 +110,7 @@ struct job;
 
 /* An input and where its outputs go (relative to the output folder, without the format's extension).
  * is_named: the user gave the name; else a folder was walked, where files of other kinds may lie. */
-struct job *job_new(const struct job_config *config, struct pool *pool, struct str name,
+struct job *job_new(const struct job_config *config, struct workers *workers, struct str name,
                     const char *output, bool is_named);
 void job_free(struct job *job);
 /* Opens the input. The job may be done at once. */

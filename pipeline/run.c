@@ -31,7 +31,7 @@ struct active {
 
 struct run {
     const struct job_config *config;
-    struct pool *pool;
+    struct workers *workers;
     struct inputs *inputs;
     const struct run_events *events;
     int n_workers;
@@ -112,7 +112,7 @@ static bool begin_next(struct run *run) {
     struct waiting *waiting = &run->waiting[run->first_waiting++];
     char *output = name_of_output(str_from(waiting->name));
     struct job *job =
-        job_new(run->config, run->pool, str_from(waiting->name), output, waiting->is_named);
+        job_new(run->config, run->workers, str_from(waiting->name), output, waiting->is_named);
     begin(run, job, waiting, output);
     mem_free(output);
     mem_free(waiting->name);
@@ -141,7 +141,7 @@ static struct job *neediest(const struct run *run, int64_t at_least) {
 }
 
 static void fill_workers(struct run *run) {
-    while (pool_n_helpers(run->pool) < (size_t)run->n_workers) {
+    while (workers_count(run->workers) < (size_t)run->n_workers) {
         struct job *job = neediest(run, INT64_MAX);
         bool may_begin = run->end == RUN_COMPLETE && !run->stop_ms;
         if (!job && may_begin && begin_next(run)) continue;
@@ -215,10 +215,11 @@ static void close_run(struct run *run) {
     name_set_free(&run->names);
 }
 
-enum run_end run_jobs(const struct job_config *config, struct pool *pool, struct inputs *inputs,
-                      int n_workers, const struct run_events *events, struct error *err) {
+enum run_end run_jobs(const struct job_config *config, struct workers *workers,
+                      struct inputs *inputs, int n_workers, const struct run_events *events,
+                      struct error *err) {
     struct run run = {.config = config,
-                      .pool = pool,
+                      .workers = workers,
                       .inputs = inputs,
                       .events = events,
                       .n_workers = n_workers,
@@ -229,7 +230,7 @@ enum run_end run_jobs(const struct job_config *config, struct pool *pool, struct
         show_progress(&run);
         bool more = run.first_waiting < run.n_waiting || !run.inputs_at_end;
         if (!run.active && (!more || run.end != RUN_COMPLETE)) break;
-        if (pool_wait(pool, WAIT_MS, events->wake_fd, err) != STATUS_OK) {
+        if (workers_wait(workers, WAIT_MS, events->wake_fd, err) != STATUS_OK) {
             run.end = RUN_NO_WORKERS;
             break;
         }

@@ -39,7 +39,8 @@ enum run_end {
 };
 
 /* Runs all inputs. Every input that was begun is reported by one result() call. */
-enum run_end run_jobs(const struct job_config *config, struct pool *pool, struct inputs *inputs,
-                      int n_workers, const struct run_events *events, struct error *err);
+enum run_end run_jobs(const struct job_config *config, struct workers *workers,
+                      struct inputs *inputs, int n_workers, const struct run_events *events,
+                      struct error *err);
 
 #endif

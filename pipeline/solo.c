@@ -34,7 +34,7 @@ static enum status on_frame(void *context, const struct frame *frame, struct str
                             struct error *err) {
     struct waiting *w = context;
     struct worker_error error;
-    pool_step(w->helper, w->solo->silence_ms, 0);
+    helper_step(w->helper, w->solo->silence_ms, 0);
     switch (frame->type) {
     case FRAME_HELLO:
     case FRAME_FIGURE:
@@ -71,12 +71,12 @@ enum status solo_run(struct solo *solo, const int *fds, size_t n_fds, const stru
     struct helper_events events = {.sink = {place, on_frame, &w}, .end = on_end};
     struct error error = {0};
     *class = CLASS_WORKER;
-    TRY(pool_start(solo->pool, fds, n_fds, request, &events, &w.helper, err));
-    pool_step(w.helper, solo->silence_ms, 0);
+    TRY(workers_start(solo->workers, fds, n_fds, request, &events, &w.helper, err));
+    helper_step(w.helper, solo->silence_ms, 0);
     while (!w.has_ended) {
         struct pollfd wake = {solo->wake_fd, POLLIN, 0};
-        TRY(pool_wait(solo->pool, WAIT_MS, solo->wake_fd, err));
-        if (!w.has_ended && poll(&wake, 1, 0) > 0) pool_kill(w.helper, END_DROPPED);
+        TRY(workers_wait(solo->workers, WAIT_MS, solo->wake_fd, err));
+        if (!w.has_ended && poll(&wake, 1, 0) > 0) helper_kill(w.helper, END_DROPPED);
     }
     *class = w.class;
     if (w.is_done && w.error.status == STATUS_OK) return STATUS_OK;

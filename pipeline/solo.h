@@ -7,7 +7,7 @@
 #include "pipeline/job.h"
 
 struct solo {
-    struct pool *pool;
+    struct workers *workers;
     int wake_fd;        // readable: stop; -1: none
     int64_t silence_ms; // between two frames
     int spool_fd;       // for figures; -1: none may come

@@ -13,7 +13,7 @@
 #include "pipeline/assemble.h"
 #include "pipeline/draw.h"
 #include "pipeline/frame.h"
-#include "pipeline/pool.h"
+#include "pipeline/workers.h"
 #include "pipeline/request.h"
 #include "util/arena.h"
 #include "util/io.h"
@@ -139,7 +139,7 @@ static enum status serve_pages(struct worker *w, struct reader *reader) {
         struct wire wire = {.rest = payload};
         int last = (int)wire_u32(&wire);
         for (int page = (int)frame.arg; page <= last && status == STATUS_OK; page++) {
-            dprintf(STDERR_FILENO, POOL_PAGE_MARK "%d\n", page);
+            dprintf(STDERR_FILENO, WORKER_PAGE_MARK "%d\n", page);
             status = send_bytes(w, FRAME_PAGE_START, page, STR(""));
             if (status == STATUS_OK && w->request.task == WORKER_PLAN)
                 status = plan_page(w, reader, page, arena);

@@ -114,7 +114,7 @@ static void mock_page(int channel, int page, struct str script, bool is_first) {
     char key[16], record[32];
     snprintf(key, sizeof key, "%d", page);
     struct str word = word_for(script, key);
-    fprintf(stderr, POOL_PAGE_MARK "%d\n", page);
+    fprintf(stderr, WORKER_PAGE_MARK "%d\n", page);
     put(channel, FRAME_PAGE_START, page, STR(""));
     misbehave(channel, page, word, is_first);
     if (is(word, "error")) {
@@ -238,7 +238,7 @@ static struct outcome convert(const char *script, const char *pages, int n_worke
                               size_t max) {
     struct outcome outcome = {0};
     struct error error = {0};
-    struct pool *pool;
+    struct workers *workers;
     int folder = open(root, O_RDONLY | O_DIRECTORY);
     struct job_config config = {.read = {.max_pages = 1000},
                                 .exporters = {&exporter_markdown},
@@ -256,15 +256,15 @@ static struct outcome convert(const char *script, const char *pages, int n_worke
     close(input);
     unlinkat(folder, "input.md", 0);
     CHECK(chdir(root) == 0, "chdir");
-    CHECK(pool_new(&pool, &error) == STATUS_OK, "%s", error.text);
+    CHECK(workers_new(&workers, &error) == STATUS_OK, "%s", error.text);
     const char *names[] = {"input"};
     struct inputs *inputs = inputs_new(names, 1, -1, folder);
     struct run_events events = {on_result, on_progress, on_stop, -1, &outcome};
-    enum run_end end = run_jobs(&config, pool, inputs, n_workers, &events, &error);
+    enum run_end end = run_jobs(&config, workers, inputs, n_workers, &events, &error);
     CHECK(end == RUN_COMPLETE, "end %d: %s", (int)end, error.text);
     CHECK(outcome.n_results == 1, "%d results", outcome.n_results);
     inputs_free(inputs);
-    pool_free(pool);
+    workers_free(workers);
     text[0] = '\0';
     int output = openat(folder, "input.md", O_RDONLY);
     ssize_t n = output >= 0 ? read(output, text, max - 1) : 0;

@@ -1,14 +1,14 @@
 /*
- * pipeline/pool.h - the workers at work, as the supervisor sees them.
+ * pipeline/workers.h - the workers at work, as the supervisor sees them.
  *
- *   pool_start --> frames arrive as calls --> end: why it ended
+ *   workers_start --> frames arrive as calls --> end: why it ended
  *
  * One thread, one poll loop. Whatever a worker does (hang, lie, flood, die) becomes an end with a
  * cause; the caller decides what that costs. Text a worker wrote to standard error is kept, up to a
  * cap, and never printed raw.
  */
-#ifndef PIPELINE_POOL_H
-#define PIPELINE_POOL_H
+#ifndef PIPELINE_WORKERS_H
+#define PIPELINE_WORKERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,12 +16,12 @@
 #include "pipeline/frame.h"
 #include "pipeline/request.h"
 
-struct pool;
+struct workers;
 struct helper; // one worker
 
 /* A worker writes this line, with the page's number, to standard error before it begins a page: frames
  * and text travel on two ways, and only so it is known what belongs together. */
-#define POOL_PAGE_MARK "docmill: at page "
+#define WORKER_PAGE_MARK "docmill: at page "
 
 enum end_cause {
     END_DONE,     // said DONE
@@ -53,28 +53,28 @@ struct helper_events {
 };
 
 /* Starts the fork server. Errors: IO. */
-enum status pool_new(struct pool **out, struct error *err);
-void pool_free(struct pool *pool); // kills what still works; no calls are made for it
+enum status workers_new(struct workers **out, struct error *err);
+void workers_free(struct workers *workers); // kills what still works; no calls are made for it
 
 /* Starts a worker. fds stay the caller's to close, right away if it likes. A failure to start comes
  * as an end. Errors: IO. */
-enum status pool_start(struct pool *pool, const int *fds, size_t n_fds,
-                       const struct request *request, const struct helper_events *events,
-                       struct helper **out, struct error *err);
+enum status workers_start(struct workers *workers, const int *fds, size_t n_fds,
+                          const struct request *request, const struct helper_events *events,
+                          struct helper **out, struct error *err);
 
 /* A worker that cannot take the frame comes to an end. */
-void pool_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload);
+void helper_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload);
 /* Begins a step of the work: from now on it has so long. 0: no limit. */
-void pool_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms);
+void helper_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms);
 /* True when standard error spoke of memory running out while the worker was at this page. */
-bool pool_page_lost_memory(struct helper *helper, int page);
-void pool_kill(struct helper *helper, enum end_cause cause);
+bool helper_page_lost_memory(struct helper *helper, int page);
+void helper_kill(struct helper *helper, enum end_cause cause);
 
-size_t pool_n_helpers(const struct pool *pool);
-int64_t pool_peak_rss_kb(const struct pool *pool); // of the largest worker so far
+size_t workers_count(const struct workers *workers);
+int64_t workers_peak_rss_kb(const struct workers *workers); // of the largest worker so far
 
 /* Waits up to timeout_ms for anything to happen, or until wake_fd (-1: none) can be read, and makes
  * the calls. Errors: IO when the fork server is gone. */
-enum status pool_wait(struct pool *pool, int timeout_ms, int wake_fd, struct error *err);
+enum status workers_wait(struct workers *workers, int timeout_ms, int wake_fd, struct error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* pipeline/pool.c - see pool.h. */
-#include "pipeline/pool.h"
+/* pipeline/workers.c - see workers.h. */
+#include "pipeline/workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ enum {
 };
 
 struct helper {
-    struct pool *pool;
+    struct workers *workers;
     struct helper *next;
     uint64_t id;
     pid_t pid; // 0: not started yet
@@ -48,7 +48,7 @@ struct helper {
     struct fork_event end;
 };
 
-struct pool {
+struct workers {
     struct fork_server server;
     struct helper *helpers;
     size_t n;
@@ -58,14 +58,14 @@ struct pool {
     size_t cap_polled;
 };
 
-enum status pool_new(struct pool **out, struct error *err) {
-    struct pool *pool = mem_alloc(sizeof *pool);
-    enum status status = fork_server_start(&pool->server, err);
+enum status workers_new(struct workers **out, struct error *err) {
+    struct workers *workers = mem_alloc(sizeof *workers);
+    enum status status = fork_server_start(&workers->server, err);
     if (status != STATUS_OK) {
-        mem_free(pool);
+        mem_free(workers);
         return status;
     }
-    *out = pool;
+    *out = workers;
     return STATUS_OK;
 }
 
@@ -77,23 +77,23 @@ static void helper_free(struct helper *helper) {
     mem_free(helper);
 }
 
-void pool_free(struct pool *pool) {
-    if (!pool) return;
-    fork_server_stop(&pool->server);
-    for (struct helper *h = pool->helpers, *next; h; h = next) {
+void workers_free(struct workers *workers) {
+    if (!workers) return;
+    fork_server_stop(&workers->server);
+    for (struct helper *h = workers->helpers, *next; h; h = next) {
         next = h->next;
         helper_free(h);
     }
-    mem_free(pool->polled);
-    mem_free(pool);
+    mem_free(workers->polled);
+    mem_free(workers);
 }
 
-size_t pool_n_helpers(const struct pool *pool) {
-    return pool->n;
+size_t workers_count(const struct workers *workers) {
+    return workers->n;
 }
 
-int64_t pool_peak_rss_kb(const struct pool *pool) {
-    return pool->peak_rss_kb;
+int64_t workers_peak_rss_kb(const struct workers *workers) {
+    return workers->peak_rss_kb;
 }
 
 static void doom(struct helper *helper, enum end_cause cause) {
@@ -101,14 +101,14 @@ static void doom(struct helper *helper, enum end_cause cause) {
     helper->is_doomed = true;
     helper->cause = cause;
     helper->deadline_ms = 0;
-    fork_server_kill(&helper->pool->server, helper->id);
+    fork_server_kill(&helper->workers->server, helper->id);
 }
 
-void pool_kill(struct helper *helper, enum end_cause cause) {
+void helper_kill(struct helper *helper, enum end_cause cause) {
     doom(helper, cause);
 }
 
-void pool_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload) {
+void helper_send(struct helper *helper, enum frame_type type, uint32_t arg, struct str payload) {
     if (helper->is_doomed || helper->has_ended) return;
     // Commands are few and small. A worker whose socket is full of them does not read any more; one
     // that is gone is reported by the fork server.
@@ -118,7 +118,7 @@ void pool_send(struct helper *helper, enum frame_type type, uint32_t arg, struct
     }
 }
 
-void pool_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms) {
+void helper_step(struct helper *helper, int64_t wall_ms, int64_t cpu_ms) {
     helper->deadline_ms = wall_ms ? clock_ms() + wall_ms : 0;
     helper->cpu_limit_ms = cpu_ms;
     helper->cpu_base_ms = cpu_ms && helper->pid ? clock_cpu_ms(helper->pid) : 0;
@@ -138,7 +138,7 @@ static bool speaks_of_memory(struct str line) {
 static void take_line(struct helper *helper, struct str line) {
     uint64_t page;
     size_t n;
-    struct str mark = STR(POOL_PAGE_MARK);
+    struct str mark = STR(WORKER_PAGE_MARK);
     if (str_starts(line, mark) && str_number(str_sub(line, mark.n, line.n), INT32_MAX, &page, &n)) {
         helper->errors_page = (int)page;
         return;
@@ -179,7 +179,7 @@ static void drain_errors(struct helper *helper) {
     }
 }
 
-bool pool_page_lost_memory(struct helper *helper, int page) {
+bool helper_page_lost_memory(struct helper *helper, int page) {
     drain_errors(helper);
     for (int i = 0; i < helper->n_lost && i < LOST_MAX; i++)
         if (helper->lost_pages[i] == page) return true;
@@ -235,17 +235,17 @@ static bool make_channels(int channel[2], int errors[2], struct error *err) {
     return true;
 }
 
-enum status pool_start(struct pool *pool, const int *fds, size_t n_fds,
-                       const struct request *request, const struct helper_events *events,
-                       struct helper **out, struct error *err) {
+enum status workers_start(struct workers *workers, const int *fds, size_t n_fds,
+                          const struct request *request, const struct helper_events *events,
+                          struct helper **out, struct error *err) {
     int channel[2], errors[2], all[FORK_MAX_FDS];
     if (n_fds + 2 > FORK_MAX_FDS) return fail(err, STATUS_ARG, "too many descriptors");
     if (!make_channels(channel, errors, err)) return STATUS_IO;
     all[0] = channel[1];
     all[1] = errors[1];
     memcpy(all + 2, fds, n_fds * sizeof *fds);
-    uint64_t id = ++pool->next_id;
-    enum status status = fork_server_spawn(&pool->server, id, all, n_fds + 2, err);
+    uint64_t id = ++workers->next_id;
+    enum status status = fork_server_spawn(&workers->server, id, all, n_fds + 2, err);
     close(channel[1]);
     close(errors[1]);
     if (status != STATUS_OK) {
@@ -254,20 +254,20 @@ enum status pool_start(struct pool *pool, const int *fds, size_t n_fds,
         return status;
     }
     struct helper *helper = mem_alloc(sizeof *helper);
-    *helper = (struct helper){.pool = pool,
+    *helper = (struct helper){.workers = workers,
                               .id = id,
                               .channel = channel[0],
                               .errors_fd = errors[0],
                               .events = *events,
-                              .next = pool->helpers};
-    pool->helpers = helper;
-    pool->n++;
+                              .next = workers->helpers};
+    workers->helpers = helper;
+    workers->n++;
     frame_reader_open(&helper->reader);
     buf_open(&helper->errors, ERRORS_MAX);
     struct buf payload;
     buf_open(&payload, FRAME_SMALL_MAX);
     request_pack(request, &payload);
-    pool_send(helper, FRAME_JOB, 0, buf_str(&payload));
+    helper_send(helper, FRAME_JOB, 0, buf_str(&payload));
     buf_close(&payload);
     *out = helper;
     return STATUS_OK;
@@ -336,31 +336,31 @@ static void finish(struct helper *helper) {
     describe(helper, &end, text, sizeof text);
     end.text = str_from(text);
     end.errors = buf_str(&helper->errors);
-    struct pool *pool = helper->pool;
-    if (end.max_rss_kb > pool->peak_rss_kb) pool->peak_rss_kb = end.max_rss_kb;
-    for (struct helper **at = &pool->helpers; *at; at = &(*at)->next) {
+    struct workers *workers = helper->workers;
+    if (end.max_rss_kb > workers->peak_rss_kb) workers->peak_rss_kb = end.max_rss_kb;
+    for (struct helper **at = &workers->helpers; *at; at = &(*at)->next) {
         if (*at != helper) continue;
         *at = helper->next;
-        pool->n--;
+        workers->n--;
         break;
     }
     helper->events.end(helper->events.sink.context, helper, &end);
     helper_free(helper);
 }
 
-static struct helper *find(struct pool *pool, uint64_t id) {
-    struct helper *helper = pool->helpers;
+static struct helper *find(struct workers *workers, uint64_t id) {
+    struct helper *helper = workers->helpers;
     while (helper && helper->id != id) helper = helper->next;
     return helper;
 }
 
-static enum status take_events(struct pool *pool, struct error *err) {
+static enum status take_events(struct workers *workers, struct error *err) {
     for (;;) {
         struct fork_event event;
         bool got;
-        TRY(fork_server_event(&pool->server, &event, &got, err));
+        TRY(fork_server_event(&workers->server, &event, &got, err));
         if (!got) return STATUS_OK;
-        struct helper *helper = find(pool, event.id);
+        struct helper *helper = find(workers, event.id);
         if (!helper) continue;
         if (event.kind == FORK_STARTED) {
             helper->pid = event.pid;
@@ -372,8 +372,8 @@ static enum status take_events(struct pool *pool, struct error *err) {
     }
 }
 
-static void check_limits(struct pool *pool, int64_t now, int64_t paused_ms) {
-    for (struct helper *h = pool->helpers; h; h = h->next) {
+static void check_limits(struct workers *workers, int64_t now, int64_t paused_ms) {
+    for (struct helper *h = workers->helpers; h; h = h->next) {
         if (h->deadline_ms && paused_ms > PAUSE_MS) h->deadline_ms += paused_ms;
         if (h->deadline_ms && now > h->deadline_ms) doom(h, END_WALL);
         if (h->cpu_limit_ms && h->pid && !h->has_ended) {
@@ -383,38 +383,39 @@ static void check_limits(struct pool *pool, int64_t now, int64_t paused_ms) {
     }
 }
 
-static size_t collect(struct pool *pool, int wake_fd) {
-    size_t n = 0, want = 2 + 2 * pool->n;
-    if (want > pool->cap_polled) {
-        pool->polled = mem_realloc(pool->polled, mem_product(want, sizeof *pool->polled));
-        pool->cap_polled = want;
+static size_t collect(struct workers *workers, int wake_fd) {
+    size_t n = 0, want = 2 + 2 * workers->n;
+    if (want > workers->cap_polled) {
+        workers->polled = mem_realloc(workers->polled, mem_product(want, sizeof *workers->polled));
+        workers->cap_polled = want;
     }
-    pool->polled[n++] = (struct pollfd){pool->server.fd, POLLIN, 0};
-    pool->polled[n++] = (struct pollfd){wake_fd, POLLIN, 0};
-    for (struct helper *h = pool->helpers; h; h = h->next) {
-        pool->polled[n++] = (struct pollfd){h->channel, POLLIN, 0}; // -1 is passed over by poll()
-        pool->polled[n++] = (struct pollfd){h->errors_fd, POLLIN, 0};
+    workers->polled[n++] = (struct pollfd){workers->server.fd, POLLIN, 0};
+    workers->polled[n++] = (struct pollfd){wake_fd, POLLIN, 0};
+    for (struct helper *h = workers->helpers; h; h = h->next) {
+        workers->polled[n++] =
+            (struct pollfd){h->channel, POLLIN, 0}; // -1 is passed over by poll()
+        workers->polled[n++] = (struct pollfd){h->errors_fd, POLLIN, 0};
     }
     return n;
 }
 
-enum status pool_wait(struct pool *pool, int timeout_ms, int wake_fd, struct error *err) {
+enum status workers_wait(struct workers *workers, int timeout_ms, int wake_fd, struct error *err) {
     int64_t before = clock_ms();
-    size_t n = collect(pool, wake_fd);
-    int ready = poll(pool->polled, (nfds_t)n, timeout_ms);
+    size_t n = collect(workers, wake_fd);
+    int ready = poll(workers->polled, (nfds_t)n, timeout_ms);
     int64_t now = clock_ms();
     if (ready < 0 && errno != EINTR) return fail(err, STATUS_IO, "poll: %s", strerror(errno));
     // None goes in this loop, and one that a frame starts is put in front of where it began: so the
     // order is still that of collect().
     size_t i = 2;
     struct helper *next;
-    for (struct helper *h = pool->helpers; h && ready > 0 && i < n; h = next) {
+    for (struct helper *h = workers->helpers; h && ready > 0 && i < n; h = next) {
         next = h->next;
-        bool heard = pool->polled[i].revents != 0, wrote = pool->polled[i + 1].revents != 0;
+        bool heard = workers->polled[i].revents != 0, wrote = workers->polled[i + 1].revents != 0;
         i += 2;
         if (wrote) drain_errors(h);
         if (heard && h->channel >= 0) pump(h);
     }
-    check_limits(pool, now, now - before - timeout_ms);
-    return take_events(pool, err);
+    check_limits(workers, now, now - before - timeout_ms);
+    return take_events(workers, err);
 }
