@@ -11,7 +11,7 @@ static void one_line(char *text) {
         if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = ' ';
 }
 
-enum status fail(struct error *err, enum status status, const char *format, ...) {
+enum status(fail)(struct error *err, enum status status, const char *format, ...) {
     if (!err) return status;
     va_list args;
     va_start(args, format);
@@ -22,7 +22,7 @@ enum status fail(struct error *err, enum status status, const char *format, ...)
     return status;
 }
 
-enum status fail_in(struct error *err, const char *format, ...) {
+enum status(fail_in)(struct error *err, const char *format, ...) {
     if (!err) return STATUS_FORMAT;
     char whole[sizeof err->text];
     va_list args;
