@@ -482,7 +482,7 @@ static void gelu_row(const struct rowwise *r, size_t i) {
         r->dev->kernels->gelu_tanh(x, n);
         return;
     }
-    for (size_t c = 0; c < n; c++) x[c] = 0.5f * x[c] * (1 + erff(x[c] * 0.70710678118654752f));
+    for (size_t c = 0; c < n; c++) x[c] = 0.5f * x[c] * erfcf(x[c] * -0.70710678118654752f);
 }
 
 static void cpu_gelu(struct device *dev, struct tensor *x, bool exact) {

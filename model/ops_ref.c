@@ -179,10 +179,10 @@ static void ref_gelu(struct device *dev, struct tensor *x, bool exact) {
     (void)dev;
     for (size_t n = 0; n < x->shape[0]; n++)
         for (size_t i = 0; i < x->shape[1]; i++) {
-            double v = row_of(x, n)[i];
-            double inner =
-                exact ? erf(v / sqrt(2)) : tanh(sqrt(2 / M_PI) * (v + 0.044715 * v * v * v));
-            row_of(x, n)[i] = (float)(0.5 * v * (1 + inner));
+            double v = row_of(x, n)[i], u = sqrt(2 / M_PI) * (v + 0.044715 * v * v * v);
+            // (1 + erf) / 2 and (1 + tanh) / 2, without their cancellation far below zero.
+            double part = exact ? erfc(-v / sqrt(2)) / 2 : 1 / (1 + exp(-2 * u));
+            row_of(x, n)[i] = (float)(v * part);
         }
 }
 
