@@ -197,12 +197,15 @@ static bool name_has(const char *name, const char *const *parts) {
 }
 
 unsigned ops_font_flags(const char *name) {
-    static const char *const bold[] = {"bold", "black", "heavy", "demi", "semi", "cmbx", NULL};
+    static const char *const bold[] = {"bold", "black", "heavy", "demi",
+                                       "semi", "cmbx",  "medi",  NULL};
     static const char *const italic[] = {"italic", "oblique", "cmti", "cmsl", "kursiv", NULL};
     static const char *const mono[] = {"mono",  "courier",       "consol", "cmtt", "typewriter",
                                        "fixed", "lucidasanstyp", "menlo",  NULL};
     unsigned flags = 0;
     if (name_has(name, bold)) flags |= SPAN_BOLD;
+    // the free Times and Helvetica call their bold Medi; Medium is another thing
+    if (strcasestr(name, "-medi") && !strcasestr(name, "-medium")) flags |= SPAN_BOLD;
     if (name_has(name, italic)) flags |= SPAN_ITALIC;
     if (name_has(name, mono)) flags |= SPAN_MONO;
     size_t n = strlen(name);
