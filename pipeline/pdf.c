@@ -22,6 +22,9 @@ enum {
     MAX_OUTLINE_DEPTH = 32,
     MAX_CHARS = 2000000, // a page
     MAX_LINKS = 5000,
+    MAX_FIELDS = 5000,
+    MAX_SELECTIONS = 60, // asked of one page
+    FOUND_CELLS = 200,   // of a map of the page, along each side
 };
 
 struct pdf {
@@ -408,8 +411,9 @@ static bool same_char(const struct pdf_char *a, const struct pdf_char *b) {
 }
 
 /* a, and those words of b that are not in a. */
-static void merge(const struct selection *a, const struct selection *b, struct arena *arena,
-                  struct pdf_text *out) {
+static struct selection merge(const struct selection *a, const struct selection *b,
+                              struct arena *arena) {
+    struct selection both = {.chars = ARENA_ARRAY(arena, a->n + b->n + 1, struct pdf_char)};
     size_t n_slots = 1024;
     while (n_slots < 2 * a->n) n_slots *= 2;
     size_t *slots = ARENA_ARRAY(arena, n_slots, size_t); // index + 1 in a
@@ -418,12 +422,8 @@ static void merge(const struct selection *a, const struct selection *b, struct a
         while (slots[s]) s = (s + 1) & (n_slots - 1);
         slots[s] = i + 1;
     }
-    out->chars = ARENA_ARRAY(arena, a->n + b->n + 1, struct pdf_char);
-    memcpy(out->chars, a->chars, a->n * sizeof *a->chars);
-    out->n_chars = a->n;
-    if (a->n)
-        out->chars[out->n_chars++] =
-            (struct pdf_char){.code_point = '\n', .run = -1, .space = true};
+    memcpy(both.chars, a->chars, a->n * sizeof *a->chars);
+    both.n = a->n;
     bool keep = false;
     for (size_t i = 0; i < b->n; i++) {
         const struct pdf_char *c = &b->chars[i];
@@ -432,34 +432,207 @@ static void merge(const struct selection *a, const struct selection *b, struct a
             while (slots[s] && !same_char(&a->chars[slots[s] - 1], c)) s = (s + 1) & (n_slots - 1);
             keep = slots[s] == 0;
         }
-        if (keep) out->chars[out->n_chars++] = *c;
+        if (!keep) continue;
+        if (both.n == a->n && a->n > 0)
+            both.chars[both.n++] = (struct pdf_char){.code_point = '\n', .run = -1, .space = true};
+        both.chars[both.n++] = *c;
+    }
+    return both;
+}
+
+/* ---- what a selection missed ---- */
+
+/* A coarse map of where characters were found. */
+struct found {
+    unsigned char cells[FOUND_CELLS][FOUND_CELLS];
+    float x_scale, y_scale;
+};
+
+static int cell_of(float at, float scale) {
+    float cell = at * scale;
+    return cell < 0 ? 0 : cell >= FOUND_CELLS ? FOUND_CELLS - 1 : (int)cell;
+}
+
+static void note_found(struct found *found, const struct selection *selection, size_t from) {
+    for (size_t i = from; i < selection->n; i++) {
+        const struct rect *b = &selection->chars[i].box;
+        if (selection->chars[i].space) continue;
+        int x0 = cell_of(b->x0, found->x_scale), x1 = cell_of(b->x1, found->x_scale);
+        int y0 = cell_of(b->y0, found->y_scale), y1 = cell_of(b->y1, found->y_scale);
+        for (int y = y0; y <= y1; y++) memset(&found->cells[y][x0], 1, (size_t)(x1 - x0 + 1));
     }
 }
 
-/* A selection from the top left to the bottom right misses whatever a right-to-left page has before
- * its top left, in reading order: such a page is asked from the other corners, too. */
-enum status pdf_text(struct pdf *pdf, int number, struct arena *arena, struct pdf_text *out,
-                     struct error *err) {
+static bool has_at(const struct found *found, float x, float y) {
+    return found->cells[cell_of(y, found->y_scale)][cell_of(x, found->x_scale)];
+}
+
+static bool is_found(const struct found *found, const struct pdf_piece *piece) {
+    const struct rect *b = &piece->box;
+    return has_at(found, piece->x, piece->y) ||
+           has_at(found, (b->x0 + b->x1) / 2, (b->y0 + b->y1) / 2);
+}
+
+static bool is_complete(const struct selection *s, const struct pdf_expected *expected) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (runs_right_to_left(s->chars[i].code_point)) return false;
+        n += !s->chars[i].space;
+    }
+    return !expected || n * 100 >= expected->n_chars * 97;
+}
+
+/* Adds what another selection finds. */
+static enum status add_selection(PopplerPage *page, PopplerRectangle area, struct arena *arena,
+                                 struct pdf_text *out, size_t *cap_runs, struct selection *all,
+                                 struct error *err) {
+    struct selection more;
+    TRY(load_selection(page, area, arena, out, cap_runs, &more, err));
+    *all = all->n >= more.n ? merge(all, &more, arena) : merge(&more, all, arena);
+    return STATUS_OK;
+}
+
+/* Poppler selects what lies between two points in its reading order. From the top left to the bottom
+ * right it misses what comes before or behind them: in right-to-left pages, in pages with turned
+ * text. Those are asked from the other corners too, then where text is still missing. */
+enum status pdf_text(struct pdf *pdf, int number, const struct pdf_expected *expected,
+                     struct arena *arena, struct pdf_text *out, struct error *err) {
     *out = (struct pdf_text){0};
     TRY(find_page(pdf, number, err));
     double w, h;
     poppler_page_get_size(pdf->page, &w, &h);
-    struct selection main, other;
+    struct selection all;
     size_t cap_runs = 0;
     PopplerRectangle down = {0, 0, w, h}, back = {w, 0, 0, h};
-    TRY(load_selection(pdf->page, down, arena, out, &cap_runs, &main, err));
-    bool complete = main.n > 0;
-    for (size_t i = 0; i < main.n && complete; i++)
-        complete = !runs_right_to_left(main.chars[i].code_point);
-    out->chars = main.chars;
-    out->n_chars = main.n;
-    if (complete) return STATUS_OK;
-    TRY(load_selection(pdf->page, back, arena, out, &cap_runs, &other, err));
-    if (other.n > main.n)
-        merge(&other, &main, arena, out);
-    else
-        merge(&main, &other, arena, out);
+    TRY(load_selection(pdf->page, down, arena, out, &cap_runs, &all, err));
+    if (!is_complete(&all, expected)) {
+        TRY(add_selection(pdf->page, back, arena, out, &cap_runs, &all, err));
+        struct found *found = ARENA_NEW(arena, struct found);
+        found->x_scale = FOUND_CELLS / (float)fmax(w, 1);
+        found->y_scale = FOUND_CELLS / (float)fmax(h, 1);
+        note_found(found, &all, 0);
+        int n_tries = 0;
+        for (size_t i = 0; expected && i < expected->n_pieces && n_tries < MAX_SELECTIONS; i++) {
+            if (is_found(found, &expected->pieces[i])) continue;
+            struct rect box = expected->pieces[i].box;
+            float slack = fminf(rect_width(box), rect_height(box)) / 2;
+            PopplerRectangle there = {box.x0 - slack, box.y0 - slack, box.x1 + slack,
+                                      box.y1 + slack};
+            PopplerRectangle reversed = {there.x2, there.y1, there.x1, there.y2};
+            size_t before = all.n;
+            TRY(add_selection(pdf->page, there, arena, out, &cap_runs, &all, err));
+            if (all.n == before)
+                TRY(add_selection(pdf->page, reversed, arena, out, &cap_runs, &all, err));
+            n_tries += all.n == before ? 4 : 1; // nothing there: the font maps to nothing
+            note_found(found, &all, 0);
+        }
+    }
+    out->chars = all.chars;
+    out->n_chars = all.n;
     return STATUS_OK;
+}
+
+/* ---- text of form fields and notes: not in the page's text, but on the page ---- */
+
+struct writer {
+    struct arena *arena;
+    struct pdf_text *text;
+    size_t cap_chars, cap_runs;
+};
+
+static void put_char(struct writer *w, uint32_t c, struct rect box, bool first) {
+    struct pdf_text *text = w->text;
+    if (text->n_chars >= MAX_CHARS) return;
+    text->chars =
+        arena_grow(w->arena, text->chars, text->n_chars, &w->cap_chars, sizeof *text->chars);
+    bool space = is_space(c);
+    text->chars[text->n_chars++] = (struct pdf_char){
+        .code_point = c, .run = (int)text->n_runs - 1, .box = box, .space = space, .first = first};
+}
+
+static float fitting_size(size_t n_chars, size_t n_breaks, struct rect area) {
+    float size = fminf(12, 0.75f * rect_height(area));
+    for (; size > 4; size -= 1) {
+        float lines =
+            (float)n_breaks + ceilf((float)n_chars * 0.5f * size / fmaxf(rect_width(area), 1));
+        if (lines * 1.2f * size <= rect_height(area) + 0.4f * size) break;
+    }
+    return size;
+}
+
+/* Writes text into an area as a viewer would, near enough: the fonts of fields are not looked into. */
+static void write_text(struct writer *w, struct str text, struct rect area) {
+    if (text.n == 0 || rect_area(area) <= 0) return;
+    size_t n_breaks = 0;
+    for (size_t i = 0; i < text.n; i++) n_breaks += text.s[i] == '\n';
+    float size = fitting_size(utf8_length(text), n_breaks, area), advance = 0.5f * size;
+    w->text->runs =
+        arena_grow(w->arena, w->text->runs, w->text->n_runs, &w->cap_runs, sizeof *w->text->runs);
+    w->text->runs[w->text->n_runs++] = (struct pdf_run){.font = "", .size = size};
+    bool one_line = n_breaks == 0 && (float)text.n * advance <= rect_width(area) + advance;
+    float x = area.x0 + 2, y = one_line ? (area.y0 + area.y1 - size) / 2 : area.y0 + 1;
+    put_char(w, '\n', (struct rect){x, y, x, y + size}, false);
+    bool first = true;
+    uint32_t c;
+    for (struct str rest = text; utf8_next(&rest, &c);) {
+        bool full = is_space(c) && x + 6 * advance > area.x1; // wrap where a viewer might
+        put_char(w, c, (struct rect){x, y, x + advance, y + size}, first);
+        first = is_space(c);
+        x += advance;
+        if (c != '\n' && !full) continue;
+        x = area.x0 + 2;
+        y += 1.2f * size;
+    }
+}
+
+static struct rect flipped(PopplerRectangle area, double height) {
+    PopplerRectangle r = {area.x1, height - area.y2, area.x2, height - area.y1};
+    return sound_box(&r);
+}
+
+static struct str field_text(PopplerFormField *field, struct arena *arena) {
+    switch (poppler_form_field_get_field_type(field)) {
+    case POPPLER_FORM_FIELD_TEXT:
+        if (poppler_form_field_text_is_password(field)) return (struct str){0};
+        return take_text(arena, poppler_form_field_text_get_text(field));
+    case POPPLER_FORM_FIELD_CHOICE:
+        for (int i = 0, n = poppler_form_field_choice_get_n_items(field); i < n && i < 10000; i++) {
+            if (poppler_form_field_choice_is_item_selected(field, i))
+                return take_text(arena, poppler_form_field_choice_get_item(field, i));
+        }
+        return (struct str){0};
+    case POPPLER_FORM_FIELD_BUTTON:
+        if (poppler_form_field_button_get_button_type(field) == POPPLER_FORM_BUTTON_PUSH)
+            return (struct str){0};
+        return poppler_form_field_button_get_state(field) ? STR("\u2612") : STR("\u2610");
+    default: return (struct str){0};
+    }
+}
+
+void pdf_add_fields(struct pdf *pdf, int number, struct arena *arena, struct pdf_text *text) {
+    struct error err;
+    if (find_page(pdf, number, &err) != STATUS_OK) return;
+    double width, height;
+    poppler_page_get_size(pdf->page, &width, &height);
+    struct writer w = {arena, text, text->n_chars, text->n_runs};
+    int n = 0;
+    GList *fields = poppler_page_get_form_field_mapping(pdf->page);
+    for (GList *l = fields; l && n++ < MAX_FIELDS; l = l->next) {
+        const PopplerFormFieldMapping *m = l->data;
+        write_text(&w, field_text(m->field, arena), flipped(m->area, height));
+    }
+    poppler_page_free_form_field_mapping(fields);
+    GList *notes = poppler_page_get_annot_mapping(pdf->page);
+    for (GList *l = notes; l && n++ < MAX_FIELDS; l = l->next) {
+        const PopplerAnnotMapping *m = l->data;
+        unsigned unseen =
+            POPPLER_ANNOT_FLAG_HIDDEN | POPPLER_ANNOT_FLAG_INVISIBLE | POPPLER_ANNOT_FLAG_NO_VIEW;
+        if (poppler_annot_get_annot_type(m->annot) != POPPLER_ANNOT_FREE_TEXT) continue;
+        if (poppler_annot_get_flags(m->annot) & unseen) continue;
+        write_text(&w, take_text(arena, poppler_annot_get_contents(m->annot)),
+                   flipped(m->area, height));
+    }
+    poppler_page_free_annot_mapping(notes);
 }
 
 /* ---- links ---- */
@@ -483,10 +656,7 @@ void pdf_links(struct pdf *pdf, int number, struct arena *arena, struct content 
     size_t cap = 0;
     for (GList *l = list; l && content->n_links < MAX_LINKS; l = l->next) {
         const PopplerLinkMapping *mapping = l->data;
-        PopplerRectangle flipped = mapping->area; // its y runs upward
-        flipped.y1 = height - mapping->area.y2;
-        flipped.y2 = height - mapping->area.y1;
-        struct link link = {.bbox = sound_box(&flipped),
+        struct link link = {.bbox = flipped(mapping->area, height), // its y runs upward
                             .target = link_target(pdf, mapping->action, arena)};
         if (link.target.n == 0 || rect_area(link.bbox) <= 0) continue;
         content->links = arena_grow(arena, content->links, content->n_links, &cap, sizeof link);

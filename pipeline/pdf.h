@@ -52,9 +52,23 @@ void pdf_outline(struct pdf *pdf, struct arena *arena, struct outline_entry **ou
 enum status pdf_page_info(struct pdf *pdf, int number, struct arena *arena, struct page_info *info,
                           struct error *err);
 
-/* The page's characters. Errors: FORMAT; also when Poppler's texts and boxes do not agree. */
-enum status pdf_text(struct pdf *pdf, int number, struct arena *arena, struct pdf_text *out,
-                     struct error *err);
+/* What the operators of the page lead one to expect: Poppler does not always give all. */
+struct pdf_piece {
+    struct rect box; // where the text must be, roughly
+    float x, y;      // in its first character
+};
+
+struct pdf_expected {
+    struct pdf_piece *pieces;
+    size_t n_pieces, n_chars; // characters without blanks
+};
+
+/* The page's characters. expected may be NULL. Errors: FORMAT; also when Poppler's texts and boxes do not agree. */
+enum status pdf_text(struct pdf *pdf, int number, const struct pdf_expected *expected,
+                     struct arena *arena, struct pdf_text *out, struct error *err);
+
+/* Appends what is written in form fields and free-text notes. */
+void pdf_add_fields(struct pdf *pdf, int number, struct arena *arena, struct pdf_text *text);
 
 void pdf_links(struct pdf *pdf, int number, struct arena *arena, struct content *content);
 

@@ -71,9 +71,10 @@ static bool parse_number(struct str s, double *out) {
 /* A string in parentheses: nested ones balance, a backslash hides one byte or names an octal one. */
 static struct lex_token literal_string(struct lex *lex) {
     const unsigned char *from = lex->p++;
-    size_t n = 0;
+    size_t n = 0, n_spaces = 0;
     for (int depth = 1; lex->p < lex->end && depth > 0; lex->p++) {
         unsigned char c = *lex->p;
+        n_spaces += c == ' ';
         if (c == '(') depth++;
         if (c == ')') depth--;
         if (depth > 0) n++;
@@ -86,7 +87,8 @@ static struct lex_token literal_string(struct lex *lex) {
              more--)
             lex->p++;
     }
-    return (struct lex_token){.kind = LEX_STRING, .text = slice(from, lex->p), .n_bytes = n};
+    return (struct lex_token){
+        .kind = LEX_STRING, .text = slice(from, lex->p), .n_bytes = n, .n_spaces = n_spaces};
 }
 
 static struct lex_token hex_string(struct lex *lex) {

@@ -31,6 +31,7 @@ struct lex_token {
     double number;
     struct str text; // name, string with its brackets, or word
     size_t n_bytes;  // of a string
+    size_t n_spaces; // of them: blanks, in a string in parentheses
 };
 
 struct lex {

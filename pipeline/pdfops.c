@@ -316,8 +316,8 @@ struct walk {
     // operands of the operator to come
     double numbers[MAX_OPERANDS];
     int n_numbers;
-    struct str name; // the last name
-    int n_bytes;     // of strings
+    struct str name;       // the last name
+    int n_bytes, n_spaces; // of strings
     bool has_string;
     // text object
     struct matrix text, line;
@@ -611,7 +611,8 @@ static void show_text(struct walk *w) {
         .known_rgb = now->fill.known,
         .clip = now->clip,
         .order = ++w->painter.order,
-        .n_bytes = w->n_bytes,
+        .n_chars = font && font->wide ? (w->n_bytes + 1) / 2 : w->n_bytes,
+        .n_blank = font && font->wide ? 0 : w->n_spaces,
         .angle = (short)quadrant(m.a, m.b),
         .mode = (unsigned char)now->mode,
         .wide = font && font->wide,
@@ -621,7 +622,8 @@ static void show_text(struct walk *w) {
     };
     if (!w->text_known && page->n_shows > 0) {
         struct ops_show *last = &page->shows[page->n_shows - 1];
-        last->n_bytes += show.n_bytes;
+        last->n_chars += show.n_chars;
+        last->n_blank += show.n_blank;
         last->mixed |= last->mode != show.mode || last->rgb != show.rgb ||
                        last->alpha != show.alpha || !same_clip(last->clip, show.clip);
         return;
@@ -961,7 +963,7 @@ static void walk_stream(struct walk *w, struct str stream) {
     const struct state *floor = w->now; // Q must not undo what the caller pushed
     struct str first_name = {0};
     int nesting = 0; // in dictionaries: their contents are no operands
-    w->n_numbers = w->n_bytes = 0;
+    w->n_numbers = w->n_bytes = w->n_spaces = 0;
     w->name = (struct str){0};
     w->has_string = false;
     for (;;) {
@@ -979,7 +981,10 @@ static void walk_stream(struct walk *w, struct str stream) {
             break;
         case LEX_STRING:
             w->has_string = true;
-            if (token.n_bytes < 1 << 20 && w->n_bytes < 1 << 24) w->n_bytes += (int)token.n_bytes;
+            if (token.n_bytes < 1 << 20 && w->n_bytes < 1 << 24) {
+                w->n_bytes += (int)token.n_bytes;
+                w->n_spaces += (int)token.n_spaces;
+            }
             break;
         case LEX_OPEN:
         case LEX_CLOSE: break;
@@ -995,7 +1000,7 @@ static void walk_stream(struct walk *w, struct str stream) {
             if (nesting > 0 && token.text.n > 3) break; // true, false, null
             nesting = 0;
             do_operator(w, token.text, first_name, floor, &lex);
-            w->n_numbers = w->n_bytes = 0;
+            w->n_numbers = w->n_bytes = w->n_spaces = 0;
             w->name = first_name = (struct str){0};
             w->has_string = false;
             break;

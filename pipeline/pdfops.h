@@ -26,7 +26,8 @@ struct ops_show {
     uint32_t rgb;       // fill colour; see known_rgb
     struct rect clip;   // what of it can be seen
     int order;          // position in the painting order of the page
-    int n_bytes;        // of its strings
+    int n_chars;        // character codes in its strings
+    int n_blank;        // of them: blanks, as far as can be told
     short angle;        // direction of reading: 0, 90 (down), 180, 270
     unsigned char mode; // render mode, 3: invisible, 7: clip only
     bool known_rgb;     // false: a pattern or a colour space not looked into

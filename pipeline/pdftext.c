@@ -120,8 +120,7 @@ static size_t count_before(const struct lines *lines, size_t line, float start) 
 
 /* How far from its start an operator's text may reach, at the most. */
 static float reach_of(const struct ops_show *s) {
-    float n = (float)(s->wide ? s->n_bytes / 2 : s->n_bytes);
-    return (0.9f * n + 0.5f) * fmaxf(s->size, 0.1f);
+    return (0.9f * (float)s->n_chars + 0.5f) * fmaxf(s->size, 0.1f);
 }
 
 /* Can b's text be seen where a's cannot, or the other way round? */
@@ -445,8 +444,8 @@ static void note_pictures(const struct ops_page *ops, struct text_facts *facts) 
 static void count_off_page(const struct ops_page *ops, struct content *content) {
     for (size_t i = 0; i < ops->n_shows; i++) {
         const struct ops_show *s = &ops->shows[i];
-        int n = s->wide ? s->n_bytes / 2 : s->n_bytes;
-        float length = 0.5f * s->size * (float)n;
+        int n = s->n_chars - s->n_blank;
+        float length = 0.5f * s->size * (float)s->n_chars;
         struct rect page = {s->angle == 0 ? -length : -s->size, s->angle == 90 ? -length : -s->size,
                             ops->width + (s->angle == 180 ? length : s->size),
                             ops->height + (s->angle == 270 ? length : s->size)};
@@ -459,9 +458,28 @@ static void note_expected(const struct ops_page *ops, struct text_facts *facts) 
     for (size_t i = 0; i < ops->n_shows; i++) {
         const struct ops_show *s = &ops->shows[i];
         if (!inside(page, s->x, s->y, 0)) continue;
-        int n = s->wide ? s->n_bytes / 2 : s->n_bytes;
+        int n = s->n_chars - s->n_blank;
         facts->n_expected += n;
         if (s->unmapped) facts->n_unmapped += n;
+    }
+}
+
+void pdftext_expect(const struct ops_page *ops, struct arena *arena, struct pdf_expected *out) {
+    *out = (struct pdf_expected){.pieces = ARENA_ARRAY(arena, ops->n_shows, struct pdf_piece)};
+    struct rect page = {0, 0, ops->width, ops->height};
+    for (size_t i = 0; i < ops->n_shows; i++) {
+        const struct ops_show *s = &ops->shows[i];
+        if (!inside(page, s->x, s->y, 0) || s->n_chars == s->n_blank) continue;
+        float up = 0.6f * s->size, length = 0.4f * s->size * (float)s->n_chars, in = 0.2f * s->size;
+        float x = s->x, y = s->y;
+        struct pdf_piece *piece = &out->pieces[out->n_pieces++];
+        switch (s->angle) {
+        case 90: *piece = (struct pdf_piece){{x, y, x + up, y + length}, x + in, y + in}; break;
+        case 180: *piece = (struct pdf_piece){{x - length, y, x, y + up}, x - in, y + in}; break;
+        case 270: *piece = (struct pdf_piece){{x - up, y - length, x, y}, x - in, y - in}; break;
+        default: *piece = (struct pdf_piece){{x, y - up, x + length, y}, x + in, y - in}; break;
+        }
+        out->n_chars += (size_t)(s->n_chars - s->n_blank);
     }
 }
 

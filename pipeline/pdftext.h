@@ -24,6 +24,9 @@ struct text_facts {
     bool has_ops;      // false: the operators could not be read, nothing is known but characters
 };
 
+/* Where the operators show text on the page, and how much. */
+void pdftext_expect(const struct ops_page *ops, struct arena *arena, struct pdf_expected *out);
+
 /* Fills content: styles, words, n_hidden; with ops also rules, fills, curves and pictures (not cut
  * out). ops may be NULL. content->info holds the size of the page, content->links its links. */
 void pdftext_fill(const struct pdf_text *text, const struct ops_page *ops, struct arena *arena,

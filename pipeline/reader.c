@@ -204,8 +204,12 @@ static enum status plan_pdf_page(struct reader *r, int number, struct arena *are
     const struct ops_page *ops = walk_page(r, number, info, arena);
     if (ops) info->rotation = ops->rotation;
     struct pdf_text text;
+    struct pdf_expected expected;
     struct error why;
-    bool readable = pdf_text(r->pdf, number, arena, &text, &why) == STATUS_OK;
+    if (ops) pdftext_expect(ops, arena, &expected);
+    bool readable =
+        pdf_text(r->pdf, number, ops ? &expected : NULL, arena, &text, &why) == STATUS_OK;
+    if (!ops || ops->n_annotations > 0) pdf_add_fields(r->pdf, number, arena, &text);
     if (readable) pdf_links(r->pdf, number, arena, content);
     pdftext_fill(&text, ops, arena, content, &plan->facts);
     plan->verdict = trust_judge(content, &plan->facts, &plan->reason);
