@@ -14,6 +14,7 @@
 #include <cairo.h>
 #include <poppler.h>
 
+#include "pipeline/pdfops.h"
 #include "util/arena.h"
 #include "util/mem.h"
 
@@ -62,6 +63,16 @@ static struct str take_text(struct arena *arena, char *text) {
     return clean;
 }
 
+/* Poppler 22.12 crashes on a password that does not fit: it tries a second time, on the stream that
+ * its first attempt has freed. So qpdf is asked before. */
+static bool password_fits(struct str bytes, const char *password) {
+    struct pdfops *ops = NULL;
+    struct error ignored;
+    enum status status = pdfops_open(bytes, password, &ops, &ignored);
+    pdfops_close(ops);
+    return status != STATUS_PASSWORD;
+}
+
 enum status pdf_open(struct str bytes, const char *const *passwords, size_t n_passwords,
                      struct pdf **out, const char **password, struct error *err) {
     silence_glib();
@@ -71,6 +82,7 @@ enum status pdf_open(struct str bytes, const char *const *passwords, size_t n_pa
     for (size_t i = 0; i <= n_passwords && !document; i++) {
         GError *why = NULL;
         *password = i == 0 ? NULL : passwords[i - 1];
+        if (*password && !password_fits(bytes, *password)) continue;
         document = poppler_document_new_from_bytes(held, *password, &why);
         encrypted = why && g_error_matches(why, POPPLER_ERROR, POPPLER_ERROR_ENCRYPTED);
         if (why && !encrypted) i = n_passwords;
