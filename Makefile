@@ -11,6 +11,8 @@
 #   make lint               include rule, clang-format, clang-tidy
 #   make golden             rewrite the golden files of tests/golden from what the program writes now
 #   make install PREFIX=/usr/local [DESTDIR=...]
+#   make uninstall PREFIX=...
+#   make man completions    build/docmill.1, build/completions/
 #   make clean
 #
 #   SAN=1                   with address and undefined-behaviour sanitizers, in build-san/
@@ -34,7 +36,7 @@ LDLIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring -lm -lpt
 
 # Debian 12: what building takes, what running takes (language packs, fonts that PDFs lean on), what
 # the tests and make lint take besides. Without the last the tests concerned skip.
-BUILD_DEBS = build-essential pkg-config libpoppler-glib-dev libcairo2-dev libqpdf-dev libtesseract-dev \
+BUILD_DEBS = build-essential pkg-config scdoc libpoppler-glib-dev libcairo2-dev libqpdf-dev libtesseract-dev \
              libleptonica-dev libtiff-dev libxml2-dev libjansson-dev libzip-dev libunistring-dev \
              libssl-dev libexif-dev libopenjp2-7-dev libseccomp-dev
 RUN_DEBS = tesseract-ocr tesseract-ocr-osd tesseract-ocr-eng tesseract-ocr-ara tesseract-ocr-chi-sim \
@@ -44,6 +46,7 @@ TEST_DEBS = python3 python3-venv python3-jsonschema libxml2-utils qpdf poppler-u
 LINT_DEBS = python3 clang-format clang-tidy
 JOBS = $(shell nproc)
 
+SHELLS = bash zsh fish
 FOLDERS = util layout model exporters pipeline mpi cmd
 SOURCES = $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
@@ -101,10 +104,35 @@ bench: all
 test: $(BUILD)/docmill $(TEST_PROGRAMS)
 	tests/run $(BUILD) $(TESTS)
 
+# Completions come from the program's own table of options.
+$(BUILD)/completions/docmill.%: $(BUILD)/docmill
+	@mkdir -p $(@D)
+	$(BUILD)/docmill completion $* > $@.new && mv $@.new $@
+
+$(BUILD)/docmill.1: docs/docmill.1.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@.new && mv $@.new $@
+
+man: $(BUILD)/docmill.1
+completions: $(SHELLS:%=$(BUILD)/completions/docmill.%)
+
+install: $(BUILD)/docmill man completions
+	install -D $(BUILD)/docmill $(DESTDIR)$(PREFIX)/bin/docmill
+	install -D -m 644 $(BUILD)/docmill.1 $(DESTDIR)$(PREFIX)/share/man/man1/docmill.1
+	install -D -m 644 $(BUILD)/completions/docmill.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/docmill
+	install -D -m 644 $(BUILD)/completions/docmill.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_docmill
+	install -D -m 644 $(BUILD)/completions/docmill.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/docmill.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/docmill $(DESTDIR)$(PREFIX)/share/man/man1/docmill.1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/docmill \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_docmill \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/docmill.fish
+
 clean:
 	rm -rf build build-san build-debug
 
 -include $(OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d)
 
-.PHONY: all deps demo check lint golden bench test clean
+.PHONY: all deps demo check lint golden bench test man completions install uninstall clean
 .SECONDARY:

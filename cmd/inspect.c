@@ -83,7 +83,6 @@ static int draw(struct inspect *in, struct io_temp *temp) {
                               .dpi = (int)in->settings->dpi};
     // --dpi is that of the picture; what Tesseract reads stays as for convert.
     request.read.dpi = 0;
-    request.read.figures = false;
     request.limits.memory_bytes = in->config.memory_bytes + (uint64_t)in->n_bytes;
     request.limits.file_bytes = 4ULL << 30;
     struct solo solo = {.workers = in->workers,

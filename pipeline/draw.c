@@ -14,8 +14,9 @@ struct drawing {
     cairo_t *cairo;
     double scale; // px a pt
     int page;
-    int n_blocks; // drawn
-    double x, y;  // middle of the block before, px
+    int n_blocks;    // drawn
+    bool has_before; // a block that was no furniture
+    double x, y;     // its middle, px
 };
 
 static const struct {
@@ -97,7 +98,7 @@ static void draw_label(struct drawing *d, const struct block *block, struct rect
 static void draw_arrow(struct drawing *d, double x, double y) {
     double dx = x - d->x, dy = y - d->y, length = sqrt(dx * dx + dy * dy);
     double head = 5 * d->scale;
-    if (d->n_blocks <= 1 || length < head) return;
+    if (!d->has_before || length < head) return;
     double ux = dx / length, uy = dy / length;
     cairo_set_source_rgba(d->cairo, 0.9, 0, 0.5, 0.6);
     cairo_set_line_width(d->cairo, d->scale);
@@ -141,6 +142,7 @@ void draw_add(struct drawing *d, const struct block *block) {
         double x = (box.x0 + box.x1) / 2 * d->scale, y = (box.y0 + box.y1) / 2 * d->scale;
         if (block->kind != BLOCK_FURNITURE) {
             draw_arrow(d, x, y);
+            d->has_before = true;
             d->x = x, d->y = y;
         }
         draw_label(d, block, box);
