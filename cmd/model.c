@@ -143,12 +143,8 @@ static int check_finite(const struct checkpoint *c) {
     return n_bad;
 }
 
-/* Writes some tokens; says how fast. */
-static enum status try_it(struct model *m, struct error *err) {
-    struct engine *e = NULL;
-    struct engine_options options = {
-        .context_tokens = 256, .chunk = 64, .max_jobs = 1, .kv_dtype = DTYPE_BF16};
-    TRY(engine_open(m, &options, &e, err));
+/* Reads 64 tokens and writes 16; the first time brings the weights into memory. */
+static enum status write_some(struct model *m, struct engine *e, bool speak, struct error *err) {
     int ids[64];
     for (int i = 0; i < 64; i++) ids[i] = i * 7 % m->config.vision_start_token;
     struct job_request request = {.ids = ids,
@@ -157,19 +153,28 @@ static enum status try_it(struct model *m, struct error *err) {
                                   .ignore_stops = true,
                                   .sampling = {.top_p = 1, .repetition_penalty = 1}};
     struct job *job = NULL;
-    enum status status = engine_submit(e, &request, &job, err);
-    if (status == STATUS_OK) {
-        while (engine_step(e)) {
-        }
-        if (job->end == JOB_FAILED) {
-            *err = job->error;
-            status = err->status;
-        } else {
-            printf("self-test %s: 64 tokens read at %.1f/s, %zu written at %.1f/s\n",
-                   m->device.name, 64 / job->prefill_s, job->n_output,
-                   (double)(job->n_output - 1) / job->decode_s);
-        }
+    TRY(engine_submit(e, &request, &job, err));
+    while (engine_step(e)) {
     }
+    enum status status = STATUS_OK;
+    if (job->end == JOB_FAILED) {
+        *err = job->error;
+        status = err->status;
+    } else if (speak) {
+        printf("self-test %s: 64 tokens read at %.1f/s, %zu written at %.1f/s\n", m->device.name,
+               64 / job->prefill_s, job->n_output, (double)(job->n_output - 1) / job->decode_s);
+    }
+    engine_release(e, job);
+    return status;
+}
+
+static enum status try_it(struct model *m, struct error *err) {
+    struct engine *e = NULL;
+    struct engine_options options = {
+        .context_tokens = 256, .chunk = 64, .max_jobs = 1, .kv_dtype = DTYPE_BF16};
+    TRY(engine_open(m, &options, &e, err));
+    enum status status = write_some(m, e, false, err);
+    if (status == STATUS_OK) status = write_some(m, e, true, err);
     engine_close(e);
     return status;
 }

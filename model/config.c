@@ -160,8 +160,8 @@ static enum status read_vision_config(const struct json_tree *vision, struct con
         return fail(err, STATUS_UNSUPPORTED, "num_position_embeddings %d is no square", positions);
     if (channels != 3 || v->temporal_patch != 2 || v->merge != 2)
         return fail(err, STATUS_UNSUPPORTED, "channels, temporal patch and merge are not 3, 2, 2");
-    if (v->hidden % v->n_heads || v->hidden / v->n_heads % 4)
-        return fail(err, STATUS_UNSUPPORTED, "the vision head size is no multiple of 4");
+    if (v->hidden % v->n_heads || v->hidden / v->n_heads % 4 || v->hidden / v->n_heads > 1024)
+        return fail(err, STATUS_UNSUPPORTED, "the vision head size is no multiple of 4 up to 1024");
     return read_taps(json_find(vision, "deepstack_visual_indexes"), v, err);
 }
 

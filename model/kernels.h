@@ -5,7 +5,7 @@
  * block is here. The order in which one result's terms are added is part of the contract: it depends
  * on the length of the sum alone, so that one row computed by itself equals the same row in a batch.
  * A dot product runs in 8 lanes: lane j takes elements j, j + 8, ... in order with fused
- * multiply-add, and sum8() joins the lanes.
+ * multiply-add; then ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)).
  */
 #ifndef MODEL_KERNELS_H
 #define MODEL_KERNELS_H
@@ -27,13 +27,16 @@ struct kernels {
      * acc is 8 lanes; acc rows are acc_stride lanes-of-8 apart. */
     void (*tile)(float *acc, size_t acc_stride, const float *x, size_t x_stride, const float *w,
                  size_t w_stride, int n_x, int n_w, size_t k);
-    float (*sum8)(const float *lanes);
+    /* y[j] = the joined lanes of acc[j], j < n. */
+    void (*join)(float *y, const float *acc, size_t n);
 
-    /* y[j] = x . w row j for j < n_w, straight from a matrix in F32 or BF16: reading tokens one by
-     * one. Equal to tile() and sum8() to the bit. k is a multiple of 8. */
-    void (*rows)(float *y, const float *x, const void *w, enum dtype dtype, size_t w_stride,
-                 size_t n_w, size_t k);
+    /* y[i][j] = x row i . w row j, i < n_x <= 4, j < n_w, straight from a matrix in F32 or BF16. Equal to
+     * tile() and join() to the bit, whatever n_x. k is a multiple of 8. */
+    void (*dots)(float *y, size_t y_stride, const float *x, size_t x_stride, const void *w,
+                 enum dtype dtype, size_t w_stride, int n_x, size_t n_w, size_t k);
 
+    float (*largest)(const float *s, float start,
+                     size_t n); // n is a multiple of 8; NaNs are passed over
     /* s[i] = exp(s[i] - top); their sum, in 8 lanes. n is a multiple of 8. */
     float (*exp_sum)(float *s, float top, size_t n);
     /* o[i] = o[i] * keep[i] + sum over t of p[i][t] * v[t], i < n_x <= 4, t < n in order; d a multiple

@@ -135,48 +135,103 @@ static void avx2_tile(float *acc, size_t acc_stride, const float *x, size_t x_st
     }
 }
 
+/* The lanes of four vectors, each joined in the order of the contract. */
+INLINE __m128 join4(__m256 a, __m256 b, __m256 c, __m256 d) {
+    __m256 pairs = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    return _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+}
+
 INLINE float sum_lanes(__m256 v) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+    return _mm_cvtss_f32(join4(v, v, v, v));
 }
 
-static float avx2_sum8(const float *lanes) {
-    return sum_lanes(_mm256_loadu_ps(lanes));
+static void avx2_join(float *y, const float *acc, size_t n) {
+    size_t j = 0;
+    for (; j + 4 <= n; j += 4, acc += 4 * LANES)
+        _mm_storeu_ps(y + j,
+                      join4(_mm256_loadu_ps(acc), _mm256_loadu_ps(acc + LANES),
+                            _mm256_loadu_ps(acc + 2 * LANES), _mm256_loadu_ps(acc + 3 * LANES)));
+    for (; j < n; j++, acc += LANES) y[j] = sum_lanes(_mm256_loadu_ps(acc));
 }
 
-INLINE void some_rows(float *y, const float *x, const void *w, enum dtype dtype, size_t w_stride,
-                      const int n_w, size_t k) {
-    __m256 sums[8];
-    const uint16_t *half = w;
-    const float *full = w;
-#pragma GCC unroll 8
-    for (int j = 0; j < n_w; j++) sums[j] = _mm256_setzero_ps();
+INLINE __m256 load_weight(const void *w, enum dtype dtype, size_t at) {
+    return dtype == DTYPE_BF16 ? load_bf16((const uint16_t *)w + at)
+                               : _mm256_loadu_ps((const float *)w + at);
+}
+
+/* n_x x n_w whole dot products; up to 8 weights' rows for one row of x, else up to 3. */
+INLINE void some_dots(float *y, size_t y_stride, const float *x, size_t x_stride, const void *w,
+                      const enum dtype dtype, size_t w_stride, const int n_x, const int n_w,
+                      size_t k) {
+    __m256 sums[12];
+#pragma GCC unroll 12
+    for (int i = 0; i < n_x * n_w; i++) sums[i] = _mm256_setzero_ps();
     for (size_t at = 0; at < k; at += 8) {
-        __m256 left = _mm256_loadu_ps(x + at);
+        __m256 right[8];
 #pragma GCC unroll 8
-        for (int j = 0; j < n_w; j++) {
-            size_t from = (size_t)j * w_stride + at;
-            __m256 right =
-                dtype == DTYPE_BF16 ? load_bf16(half + from) : _mm256_loadu_ps(full + from);
-            sums[j] = _mm256_fmadd_ps(left, right, sums[j]);
+        for (int j = 0; j < n_w; j++) right[j] = load_weight(w, dtype, (size_t)j * w_stride + at);
+#pragma GCC unroll 4
+        for (int i = 0; i < n_x; i++) {
+            __m256 left = _mm256_loadu_ps(x + (size_t)i * x_stride + at);
+#pragma GCC unroll 8
+            for (int j = 0; j < n_w; j++)
+                sums[i * n_w + j] = _mm256_fmadd_ps(left, right[j], sums[i * n_w + j]);
         }
     }
-#pragma GCC unroll 8
-    for (int j = 0; j < n_w; j++) y[j] = sum_lanes(sums[j]);
+#pragma GCC unroll 4
+    for (int i = 0; i < n_x; i++) {
+        float *row = y + (size_t)i * y_stride;
+        const __m256 *s = sums + i * n_w;
+        if (n_w == 8) {
+            _mm_storeu_ps(row, join4(s[0], s[1], s[2], s[3]));
+            _mm_storeu_ps(row + 4, join4(s[4], s[5], s[6], s[7]));
+        } else if (n_w == 3) {
+            __m128 three = join4(s[0], s[1], s[2], s[2]);
+            _mm_storel_pi((__m64 *)row, three);
+            row[2] = _mm_cvtss_f32(_mm_movehl_ps(three, three));
+        } else {
+            row[0] = sum_lanes(s[0]);
+        }
+    }
 }
 
-static void avx2_rows(float *y, const float *x, const void *w, enum dtype dtype, size_t w_stride,
-                      size_t n_w, size_t k) {
+INLINE void dots_of(float *y, size_t y_stride, const float *x, size_t x_stride, const void *w,
+                    const enum dtype dtype, size_t w_stride, const int n_x, size_t n_w, size_t k) {
+    const int group = n_x == 1 ? 8 : 3;
+    const size_t row = w_stride * (dtype == DTYPE_BF16 ? 2 : 4);
     const char *at = w;
-    size_t row = w_stride * dtype_bytes(dtype), j = 0;
-    if (dtype == DTYPE_BF16) {
-        for (; j + 8 <= n_w; j += 8) some_rows(y + j, x, at + j * row, DTYPE_BF16, w_stride, 8, k);
-        for (; j < n_w; j++) some_rows(y + j, x, at + j * row, DTYPE_BF16, w_stride, 1, k);
-        return;
+    size_t j = 0;
+    for (; j + (size_t)group <= n_w; j += (size_t)group)
+        some_dots(y + j, y_stride, x, x_stride, at + j * row, dtype, w_stride, n_x, group, k);
+    for (; j < n_w; j++)
+        some_dots(y + j, y_stride, x, x_stride, at + j * row, dtype, w_stride, n_x, 1, k);
+}
+
+#define DOTS_CASE(N_X)                                                                             \
+    case N_X:                                                                                      \
+        if (dtype == DTYPE_BF16)                                                                   \
+            dots_of(y, y_stride, x, x_stride, w, DTYPE_BF16, w_stride, N_X, n_w, k);               \
+        else                                                                                       \
+            dots_of(y, y_stride, x, x_stride, w, DTYPE_F32, w_stride, N_X, n_w, k);                \
+        return
+
+static void avx2_dots(float *y, size_t y_stride, const float *x, size_t x_stride, const void *w,
+                      enum dtype dtype, size_t w_stride, int n_x, size_t n_w, size_t k) {
+    switch (n_x) {
+        DOTS_CASE(1);
+        DOTS_CASE(2);
+        DOTS_CASE(3);
+        DOTS_CASE(4);
+    default: return;
     }
-    for (; j + 8 <= n_w; j += 8) some_rows(y + j, x, at + j * row, DTYPE_F32, w_stride, 8, k);
-    for (; j < n_w; j++) some_rows(y + j, x, at + j * row, DTYPE_F32, w_stride, 1, k);
+}
+
+static float avx2_largest(const float *s, float start, size_t n) {
+    __m256 top = _mm256_set1_ps(start);
+    for (size_t i = 0; i < n; i += 8) top = _mm256_max_ps(_mm256_loadu_ps(s + i), top);
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(top), _mm256_extractf128_ps(top, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 }
 
 /* e^x to about one unit in the last place: 2^n * e^r, |r| <= ln 2 / 2, e^r by its Taylor sum of degree
@@ -248,7 +303,8 @@ INLINE void blend_rows(float *o, const float *keep, const float *p, size_t p_str
                        const int n_x, size_t n, size_t d) {
     size_t c = 0;
     for (; c + 24 <= d; c += 24) blend_columns(o + c, keep, p, p_stride, v + c, n_x, 3, n, d);
-    for (; c < d; c += 8) blend_columns(o + c, keep, p, p_stride, v + c, n_x, 1, n, d);
+    for (; c + 16 <= d; c += 16) blend_columns(o + c, keep, p, p_stride, v + c, n_x, 2, n, d);
+    if (c < d) blend_columns(o + c, keep, p, p_stride, v + c, n_x, 1, n, d);
 }
 
 static void avx2_blend(float *o, const float *keep, const float *p, size_t p_stride, const float *v,
@@ -324,8 +380,9 @@ const struct kernels kernels_avx2 = {
     .widen = avx2_widen,
     .transpose8 = avx2_transpose8,
     .tile = avx2_tile,
-    .sum8 = avx2_sum8,
-    .rows = avx2_rows,
+    .join = avx2_join,
+    .dots = avx2_dots,
+    .largest = avx2_largest,
     .exp_sum = avx2_exp_sum,
     .blend = avx2_blend,
     .sum_squares = avx2_sum_squares,

@@ -19,17 +19,15 @@
 #include "util/mem.h"
 
 enum {
-    BLOCK_OUT = 96,  // outputs of a task
-    BLOCK_IN = 512,  // inputs widened at a time; a multiple of 128, the block of F8 scales
-    BLOCK_ROW = 160, // rows of a task
-    BLOCK_QUERY = 64,
-    ROW_OUT = 32,   // outputs of a task that multiplies one row
-    NORM_ROWS = 16, // rows of a task that works row by row
-    MAX_HEAD = 1024,
+    BLOCK_OUT = 48,     // outputs of a task
+    BLOCK_IN = 512,     // inputs widened at a time; a multiple of 128, the block of F8 scales
+    BLOCK_ROW = 160,    // rows of a task
+    MOST_QUERIES = 256, // query vectors of a task: keys are widened once for all of them
+    FEW_ROWS = 12,      // up to so many read the matrix as it is
+    FEW_OUT = 48,       // ... so many outputs a task
+    NORM_ROWS = 16,     // rows of a task that works row by row
 };
 _Static_assert(BLOCK_OUT *BLOCK_IN + BLOCK_ROW * BLOCK_OUT * LANES <= OPS_CPU_SCRATCH, "linear");
-_Static_assert(4 * BLOCK_QUERY * MAX_HEAD + 4 * 64 + 2 * BLOCK_QUERY <= OPS_CPU_SCRATCH,
-               "attention");
 
 static float *row_of(const struct tensor *t, size_t i) {
     return (float *)t->data + i * tensor_stride(t);
@@ -131,26 +129,31 @@ static void product_task(void *context, size_t task, int worker) {
                         tensor_stride(p->x), block + c * BLOCK_IN, BLOCK_IN,
                         (int)least(TILE_X, n - r), (int)least(TILE_W, n_out - c), run);
     }
-    for (size_t r = 0; r < n; r++)
-        for (size_t c = 0; c < n_out; c++) {
-            float sum = k->sum8(acc + (r * BLOCK_OUT + c) * LANES);
-            row_of(p->y, first + r)[o + c] = p->bias ? sum + p->bias[o + c] : sum;
-        }
+    for (size_t r = 0; r < n; r++) {
+        float *y = row_of(p->y, first + r) + o;
+        k->join(y, acc + r * BLOCK_OUT * LANES, n_out);
+        for (size_t c = 0; c < n_out && p->bias; c++) y[c] += p->bias[o + c];
+    }
 }
 
-static void row_task(void *context, size_t task, int worker) {
+static void few_rows_task(void *context, size_t task, int worker) {
     const struct product *p = context;
     (void)worker;
-    size_t o = task * ROW_OUT, n = least(ROW_OUT, p->w->n_out - o);
-    float *y = row_of(p->y, 0) + o;
-    p->dev->kernels->rows(y, row_of(p->x, 0), element_at(p->w, o * p->w->stride), p->w->dtype,
-                          p->w->stride, n, p->w->n_in);
-    for (size_t c = 0; c < n && p->bias; c++) y[c] += p->bias[o + c];
+    size_t o = task * FEW_OUT, n_out = least(FEW_OUT, p->w->n_out - o), n = p->x->shape[0];
+    // A few outputs for all rows before the next: their weights stay in the nearest cache.
+    for (size_t c = 0; c < n_out; c += 24)
+        for (size_t r = 0; r < n; r += TILE_X)
+            p->dev->kernels->dots(row_of(p->y, r) + o + c, tensor_stride(p->y), row_of(p->x, r),
+                                  tensor_stride(p->x), element_at(p->w, (o + c) * p->w->stride),
+                                  p->w->dtype, p->w->stride, (int)least(TILE_X, n - r),
+                                  least(24, n_out - c), p->w->n_in);
+    for (size_t r = 0; r < n && p->bias; r++)
+        for (size_t c = o; c < o + n_out; c++) row_of(p->y, r)[c] += p->bias[c];
 }
 
 static bool reads_rows(const struct product *p) {
     const struct weight *w = p->w;
-    return p->x->shape[0] == 1 && !w->input_major && w->n_in % LANES == 0 &&
+    return p->x->shape[0] <= FEW_ROWS && !w->input_major && w->n_in % LANES == 0 &&
            (w->dtype == DTYPE_BF16 || w->dtype == DTYPE_F32);
 }
 
@@ -185,7 +188,7 @@ static void cpu_linear(struct device *dev, struct tensor *y, const struct tensor
         p.x = &padded;
     }
     if (reads_rows(&p)) {
-        threads_run(dev->threads, (w->n_out + ROW_OUT - 1) / ROW_OUT, row_task, &p);
+        threads_run(dev->threads, (w->n_out + FEW_OUT - 1) / FEW_OUT, few_rows_task, &p);
     } else {
         size_t n_rows = (x->shape[0] + BLOCK_ROW - 1) / BLOCK_ROW;
         p.block_out = choose_block(w->n_out, n_rows, (size_t)threads_size(dev->threads));
@@ -210,6 +213,7 @@ struct attention {
     const struct tensor *q;
     int n_heads, n_kv_heads;
     size_t d, padded; // of a head; rounded up to 8 lanes
+    size_t n_query;   // vectors of a task
     float scale;
     // One frame: keys and values as matrices.
     const struct tensor *k, *v;
@@ -231,12 +235,13 @@ struct share {
 static struct share make_share(const struct attention *a, const struct attend_item *item,
                                size_t task, float *scratch) {
     size_t group = (size_t)(a->n_heads / a->n_kv_heads), all = item->n_rows * group;
-    size_t n_blocks = (all + BLOCK_QUERY - 1) / BLOCK_QUERY, size = BLOCK_QUERY * a->padded;
+    size_t n_blocks = (all + a->n_query - 1) / a->n_query;
+    size_t queries = a->n_query * a->padded, keys = KV_PAGE_TOKENS * a->padded;
     struct share s = {.item = item, .kv_head = task / n_blocks, .group = group};
-    s.from = task % n_blocks * BLOCK_QUERY;
-    s.n = least(BLOCK_QUERY, all - s.from);
-    s.q = scratch, s.k = s.q + size, s.v = s.k + size, s.o = s.v + size;
-    s.p = s.o + size, s.top = s.p + TILE_X * 64, s.sum = s.top + BLOCK_QUERY;
+    s.from = task % n_blocks * a->n_query;
+    s.n = least(a->n_query, all - s.from);
+    s.q = scratch, s.o = s.q + queries, s.k = s.o + queries, s.v = s.k + keys, s.p = s.v + keys;
+    s.top = s.p + TILE_X * 64, s.sum = s.top + a->n_query;
     return s;
 }
 
@@ -287,28 +292,12 @@ static size_t sees(const struct attention *a, const struct share *s, size_t i, s
     return end <= t ? 0 : least(n, end - t);
 }
 
-static void score(const struct attention *a, const struct share *s, size_t i, int n_x, size_t n) {
-    const struct kernels *k = a->dev->kernels;
-    for (size_t t = 0; t < n; t += TILE_W) {
-        float acc[TILE_X * TILE_W * LANES] = {0};
-        int n_w = (int)least(TILE_W, n - t);
-        k->tile(acc, TILE_W, s->q + i * a->padded, a->padded, s->k + t * a->padded, a->padded, n_x,
-                n_w, a->padded);
-        for (int x = 0; x < n_x; x++)
-            for (int w = 0; w < n_w; w++)
-                s->p[(size_t)x * 64 + t + (size_t)w] =
-                    k->sum8(acc + (x * TILE_W + w) * LANES) * a->scale;
-    }
-}
-
 /* Scores of one vector to weights; returns what its earlier sums must shrink by. */
 static float soften(const struct attention *a, const struct share *s, size_t i, float *p,
                     size_t n_seen) {
     for (size_t t = n_seen; t < 64; t++) p[t] = n_seen ? -INFINITY : 0;
     if (n_seen == 0) return 1;
-    float top = s->top[i];
-    for (size_t t = 0; t < n_seen; t++) top = p[t] > top || p[t] != p[t] ? p[t] : top;
-    float keep = expf(s->top[i] - top);
+    float top = a->dev->kernels->largest(p, s->top[i], 64), keep = expf(s->top[i] - top);
     s->sum[i] = s->sum[i] * keep + a->dev->kernels->exp_sum(p, top, 64);
     s->top[i] = top;
     return keep;
@@ -321,7 +310,8 @@ static void walk_keys(const struct attention *a, const struct share *s, size_t n
         for (size_t i = 0; i < s->n; i += TILE_X) {
             int n_x = (int)least(TILE_X, s->n - i);
             float keep[TILE_X];
-            score(a, s, i, n_x, n);
+            a->dev->kernels->dots(s->p, 64, s->q + i * a->padded, a->padded, s->k, DTYPE_F32,
+                                  a->padded, n_x, n, a->padded);
             for (int x = 0; x < n_x; x++)
                 keep[x] =
                     soften(a, s, i + (size_t)x, s->p + x * 64, sees(a, s, i + (size_t)x, t, n));
@@ -332,7 +322,8 @@ static void walk_keys(const struct attention *a, const struct share *s, size_t n
 
 static void attend_share(const struct attention *a, const struct share *s) {
     for (size_t i = 0; i < s->n; i++) {
-        memcpy(s->q + i * a->padded, vector_of(a, s, a->q, i), a->d * sizeof(float));
+        const float *q = vector_of(a, s, a->q, i);
+        for (size_t c = 0; c < a->d; c++) s->q[i * a->padded + c] = q[c] * a->scale;
         s->top[i] = -INFINITY;
         s->sum[i] = 0;
     }
@@ -357,10 +348,13 @@ static void attention_task(void *context, size_t task, int worker) {
 
 static void run_attention(struct attention *a) {
     a->padded = round_up(a->d, LANES);
+    // As many as fit, in whole tiles: q, o and the sums of each, beside 64 keys and values.
+    size_t room = OPS_CPU_SCRATCH - 2 * KV_PAGE_TOKENS * a->padded - TILE_X * 64;
+    a->n_query = least(MOST_QUERIES, room / (2 * a->padded + 2) / TILE_X * TILE_X);
     size_t *first = mem_alloc(mem_product(a->n_items + 1, sizeof *first));
     size_t group = (size_t)(a->n_heads / a->n_kv_heads);
     for (size_t i = 0; i < a->n_items; i++) {
-        size_t n_blocks = (a->items[i].n_rows * group + BLOCK_QUERY - 1) / BLOCK_QUERY;
+        size_t n_blocks = (a->items[i].n_rows * group + a->n_query - 1) / a->n_query;
         first[i + 1] = first[i] + n_blocks * (size_t)a->n_kv_heads;
     }
     a->first_task = first;

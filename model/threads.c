@@ -123,8 +123,8 @@ int threads_size(const struct threads *p) {
     return p->n_workers + 1;
 }
 
-void threads_run(struct threads *p, size_t n_tasks, void (*task)(void *context, size_t i, int worker),
-              void *context) {
+void threads_run(struct threads *p, size_t n_tasks,
+                 void (*task)(void *context, size_t i, int worker), void *context) {
     if (n_tasks == 0) return;
     p->task = task;
     p->context = context;

@@ -18,7 +18,7 @@ int threads_size(const struct threads *p);
 
 /* Calls task(context, i, worker) for every i < n_tasks; worker < threads_size() says who does it, for
  * scratch memory. Returns when all are done. One caller at a time. */
-void threads_run(struct threads *p, size_t n_tasks, void (*task)(void *context, size_t i, int worker),
-              void *context);
+void threads_run(struct threads *p, size_t n_tasks,
+                 void (*task)(void *context, size_t i, int worker), void *context);
 
 #endif
