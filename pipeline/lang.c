@@ -240,7 +240,6 @@ enum status lang_check(const char *list, struct error *err) {
     for (const char *at = list; *at;) {
         size_t n = strcspn(at, "+");
         char code[48];
-        if (n > 0 && at[0] == '~') return fail(err, STATUS_ARG, "no language is called %s", list);
         snprintf(code, sizeof code, "%.*s", (int)(n < 47 ? n : 47), at);
         if (!is_pack_name(code))
             return fail(err, STATUS_ARG, "no language is called \"%s\"; see --lang in the manual",
@@ -270,6 +269,41 @@ size_t lang_of_script(const char *script, const char **codes, size_t max) {
     for (size_t i = 0; i < N_LANGUAGES && n < max; i++)
         if (strcmp(languages[i].script, script) == 0) codes[n++] = languages[i].code;
     return n;
+}
+
+static bool code_writes(const char *code, const char *script) {
+    if (strcmp(code, script) == 0) return true;
+    if (strncmp(code, "Han", 3) == 0 && code[3] != 'g') return strcmp(script, "Han") == 0;
+    // Japanese is written in Han letters too; vertical packs are called after the horizontal ones.
+    bool japanese = strncmp(code, "jpn", 3) == 0 || strncmp(code, "Japanese", 8) == 0;
+    if (japanese) return strcmp(script, "Japanese") == 0 || strcmp(script, "Han") == 0;
+    size_t n = strlen(script);
+    if (strncmp(code, script, n) == 0 && strcmp(code + n, "_vert") == 0) return true;
+    for (size_t i = 0; i < N_LANGUAGES; i++) {
+        n = strlen(languages[i].code);
+        if (strncmp(code, languages[i].code, n) == 0 && (code[n] == '\0' || code[n] == '_') &&
+            strcmp(languages[i].script, script) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool lang_writes(const char *list, const char *script) {
+    for (const char *at = list; *at;) {
+        char code[48];
+        size_t n = strcspn(at, "+");
+        snprintf(code, sizeof code, "%.*s", (int)(n < 47 ? n : 47), at);
+        if (code_writes(code, script)) return true;
+        at += n + (at[n] == '+');
+    }
+    return false;
+}
+
+bool lang_without_spaces(const char *list) {
+    static const char *const scripts[] = {"Han", "Japanese", "Thai", "Lao", "Khmer", "Myanmar"};
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+        if (lang_writes(list, scripts[i])) return true;
+    return false;
 }
 
 static const struct {

@@ -31,6 +31,11 @@ size_t lang_of_script(const char *script, const char **codes, size_t max);
 /* The name of the script most letters of a text are in, as above; "" when it has no letters. */
 const char *lang_script_of_text(struct str text);
 
+/* True for a pack of that language or script, or of several of which one is. */
+bool lang_writes(const char *list, const char *script);
+/* True when the language or script is written without spaces between words. */
+bool lang_without_spaces(const char *list);
+
 struct lang_guess {
     const char *code;
     double share; // of the text's words that are among the commonest of the language

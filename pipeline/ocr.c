@@ -71,6 +71,7 @@ void ocr_close(struct ocr *ocr) {
 static TessBaseAPI *start_api(const char *languages) {
     TessBaseAPI *api = TessBaseAPICreate();
     if (!api) mem_exhausted(1);
+    TessBaseAPISetVariable(api, "debug_file", "/dev/null"); // chat about diacritics and resolutions
     if (TessBaseAPIInit3(api, lang_folder(), languages) == 0) return api;
     end_api(api);
     return NULL;
@@ -85,6 +86,9 @@ static enum status load(struct ocr *ocr, const char *languages, struct error *er
         return fail(err, STATUS_FORMAT, "Tesseract cannot load %s from %s", languages,
                     lang_folder());
     snprintf(ocr->loaded, sizeof ocr->loaded, "%s", languages);
+    // Packs of languages say this themselves, packs of scripts do not.
+    if (lang_without_spaces(languages))
+        TessBaseAPISetVariable(ocr->api, "preserve_interword_spaces", "1");
     return STATUS_OK;
 }
 
@@ -93,19 +97,25 @@ static enum status load(struct ocr *ocr, const char *languages, struct error *er
 struct reading {
     char language[MAX_LIST];
     struct str text;  // in the arena
-    float confidence; // 0..1, mean over letters
+    float confidence; // 0..1, mean over letters; those of words in a foreign script count as 0
     size_t n_letters;
+    int turned; // how the page stood, degrees clockwise
 };
 
-static bool recognise(TessBaseAPI *api, const struct prep *prep, int y0, int y1,
+static bool recognise(TessBaseAPI *api, const struct prep *prep, struct box part,
                       TessPageSegMode mode) {
     const struct bitmap *picture = prep_picture(prep);
-    // Rows cut out by pointer, not by TessBaseAPISetRectangle: with that, recognition suffers.
-    TessBaseAPISetImage(api, picture->px + (size_t)y0 * (size_t)picture->width, picture->width,
-                        y1 - y0, 1, picture->width);
+    const uint8_t *px = picture->px + (size_t)part.y0 * (size_t)picture->width + (size_t)part.x0;
+    // A part is cut out by pointer, not by TessBaseAPISetRectangle: that spoils recognition.
+    TessBaseAPISetImage(api, px, part.x1 - part.x0, part.y1 - part.y0, 1, picture->width);
     TessBaseAPISetSourceResolution(api, (int)fmaxf(prep_dpi(prep), 70));
     TessBaseAPISetPageSegMode(api, mode);
     return TessBaseAPIRecognize(api, NULL) == 0;
+}
+
+static struct box whole(const struct prep *prep) {
+    const struct bitmap *picture = prep_picture(prep);
+    return (struct box){0, 0, picture->width, picture->height};
 }
 
 static void take_reading(TessBaseAPI *api, struct arena *arena, struct reading *reading) {
@@ -117,7 +127,9 @@ static void take_reading(TessBaseAPI *api, struct arena *arena, struct reading *
         char *word = it ? TessResultIteratorGetUTF8Text(it, RIL_WORD) : NULL;
         if (!word) continue;
         size_t n = utf8_length(str_from(word));
-        sum += (double)n * (double)TessResultIteratorConfidence(it, RIL_WORD) / 100;
+        const char *script = lang_script_of_text(str_from(word));
+        bool own = *script == '\0' || lang_writes(reading->language, script);
+        if (own) sum += (double)n * (double)TessResultIteratorConfidence(it, RIL_WORD) / 100;
         reading->n_letters += n;
         buf_puts(&text, word);
         buf_putc(&text, ' ');
@@ -134,10 +146,10 @@ static struct reading read_strip(struct ocr *ocr, const struct prep *prep, const
                                  struct arena *scratch) {
     struct reading reading = {.text = {0}};
     snprintf(reading.language, sizeof reading.language, "%s", language);
-    int y0 = 0, y1 = prep_picture(prep)->height;
-    prep_strip(prep, STRIP_LETTERS, &y0, &y1);
+    struct box strip = whole(prep);
+    prep_strip(prep, STRIP_LETTERS, &strip.y0, &strip.y1);
     if (load(ocr, language, NULL) != STATUS_OK) return reading;
-    if (recognise(ocr->api, prep, y0, y1, PSM_AUTO)) take_reading(ocr->api, scratch, &reading);
+    if (recognise(ocr->api, prep, strip, PSM_AUTO)) take_reading(ocr->api, scratch, &reading);
     return reading;
 }
 
@@ -176,57 +188,131 @@ static float score(const struct reading *reading) {
     return reading->confidence + 0.3f * (float)share;
 }
 
-static void try_language(struct ocr *ocr, const struct prep *prep, const char *code,
-                         struct reading *best, struct arena *scratch) {
-    if (!lang_installed(code) || strcmp(best->language, code) == 0) return;
-    struct reading reading = read_strip(ocr, prep, code, scratch);
-    if (score(&reading) > score(best)) *best = reading;
-}
-
-enum { N_TRIED = 3, SURE_PERCENT = 80 };
+enum { N_TRIED = 3, N_LETTERS_SURE = 20, N_LETTERS_TRY = 80 };
+static const float SURE = 0.8f;      // upright, and the pack is right: seen 0.85 to 0.97
+static const float PLAUSIBLE = 0.5f; // a wrong pack or a page upside down: at most 0.43
 
 static bool is_sure(const struct reading *reading) {
-    return reading->confidence * 100 >= SURE_PERCENT && reading->n_letters >= 20;
+    return reading->confidence >= SURE && reading->n_letters >= N_LETTERS_SURE;
 }
 
-/* Within the script a reading shows: the languages its words point to are tried. missing receives
- * the code of the likeliest one when its pack is not installed. */
-static void choose_within_script(struct ocr *ocr, const struct prep *prep, struct reading *best,
-                                 const char **missing, struct arena *scratch) {
-    struct lang_guess guesses[N_TRIED];
-    const char *script = lang_script_of_text(best->text);
-    size_t n = lang_guess(best->text, script, guesses, N_TRIED);
-    *missing = NULL;
-    if (n > 0 && strcmp(guesses[0].code, best->language) == 0) return;
-    if (n > 0 && guesses[0].share >= 0.15 && !lang_installed(guesses[0].code))
-        *missing = guesses[0].code;
-    for (size_t i = 0; i < n; i++)
-        if (guesses[i].share > 0.5 * guesses[0].share)
-            try_language(ocr, prep, guesses[i].code, best, scratch);
-    if (n == 0 || *missing) try_language(ocr, prep, script, best, scratch);
+struct page { // a page on its way to being read
+    struct ocr *ocr;
+    struct prep *prep;
+    struct arena *scratch;
+    int turned; // degrees clockwise so far
+    float skew;
+    struct reading best;
+    const char *missing; // a language it seems to be in, whose pack is not installed
+};
+
+static void try_language(struct page *page, const char *code) {
+    if (!lang_installed(code)) return;
+    if (strcmp(page->best.language, code) == 0 && page->best.turned == page->turned) return;
+    struct reading reading = read_strip(page->ocr, page->prep, code, page->scratch);
+    reading.turned = page->turned;
+    if (score(&reading) > score(&page->best)) page->best = reading;
 }
 
-static void try_script(struct ocr *ocr, const struct prep *prep, const char *script,
-                       struct reading *best, struct arena *scratch) {
+static void turn_to(struct page *page, int degrees) {
+    int by = (degrees - page->turned + 360) % 360;
+    if (by == 0) return;
+    prep_turn(page->prep, by);
+    if (by != 180) page->skew = prep_straighten(page->prep);
+    page->turned = degrees;
+}
+
+/* The pack to begin with in a script: the only language's, else the script's own. */
+static void try_script(struct page *page, const char *script) {
     const char *codes[8];
     size_t n = lang_of_script(script, codes, 8);
-    if (n == 0) return;
-    bool one_by_one = strcmp(script, "Han") == 0;
-    if (!one_by_one && lang_installed(script))
-        try_language(ocr, prep, script, best, scratch);
+    if (n == 0 || lang_writes(page->best.language, script)) return;
+    if (strcmp(script, "Han") == 0 || strcmp(script, "Japanese") == 0) {
+        try_language(page, "chi_sim");
+        try_language(page, "chi_tra");
+        try_language(page, "jpn");
+        return;
+    }
+    if (n > 1 && lang_installed(script)) {
+        try_language(page, script);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (lang_installed(codes[i])) {
+            try_language(page, codes[i]);
+            return;
+        }
+    if (lang_installed(script))
+        try_language(page, script);
     else
-        for (size_t i = 0; i < (one_by_one ? 2 : 1) && i < n; i++)
-            try_language(ocr, prep, codes[i], best, scratch);
+        page->missing = codes[0];
 }
 
-/* Scripts that osd does not know. */
-static const char *const unknown_to_osd[] = {"kor", "hye", "kat", "guj", "pan",
-                                             "sin", "khm", "lao", "mya", "tha"};
+/* Scripts that osd does not know, until one fits. None fits well: then the one that stands out from
+ * the others, if there is one. Noise is read as noise by every pack alike; faint Lao scores 0.26 with
+ * its own pack, 0.14 with the next best. */
+static void try_rare_scripts(struct page *page) {
+    static const char *const codes[] = {"kor", "hye", "kat", "guj", "pan",
+                                        "sin", "khm", "mya", "lao", "amh"};
+    struct reading before = page->best, first = {.text = {0}};
+    float second = 0;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (!lang_installed(codes[i])) continue;
+        page->best = (struct reading){.text = {0}};
+        try_language(page, codes[i]);
+        if (page->best.confidence >= PLAUSIBLE) return;
+        if (page->best.confidence > first.confidence) {
+            second = first.confidence;
+            first = page->best;
+        } else if (page->best.confidence > second) {
+            second = page->best.confidence;
+        }
+    }
+    bool stands_out = first.confidence >= 0.2f && first.confidence > 1.6f * second &&
+                      first.confidence > 0.9f * before.confidence;
+    page->best = stands_out ? first : before;
+}
 
-static void try_rare_scripts(struct ocr *ocr, const struct prep *prep, struct reading *best,
-                             struct arena *scratch) {
-    for (size_t i = 0; i < sizeof unknown_to_osd / sizeof *unknown_to_osd; i++)
-        try_language(ocr, prep, unknown_to_osd[i], best, scratch);
+/* Reads strips with the page turned as votes and osd suggest, until one comes out well. */
+static void find_way_up(struct page *page, float votes_up) {
+    bool auto_language = page->ocr->given[0] == '\0';
+    const char *base = page->best.language;
+    char base_copy[MAX_LIST];
+    snprintf(base_copy, sizeof base_copy, "%s", base);
+    struct detection seen;
+    bool detected = detect(page->ocr, page->prep, &seen);
+    int start = page->turned, turns[3] = {start}, n = 1;
+    if (detected && seen.degrees != 0 && seen.degrees_confidence > 1)
+        turns[n++] = (start + seen.degrees) % 360;
+    int flipped = (start + 180) % 360;
+    if (!(n > 1 && turns[1] == flipped) && (votes_up < -4 || start != 0 || !auto_language))
+        turns[n++] = flipped;
+    for (int i = 0; i < n; i++) {
+        turn_to(page, turns[i]);
+        try_language(page, base_copy);
+        if (is_sure(&page->best)) return;
+        if (detected && auto_language) try_script(page, seen.script);
+        if (is_sure(&page->best)) return;
+    }
+    bool worth_it = auto_language && page->best.confidence < PLAUSIBLE &&
+                    prep_n_letters(page->prep) >= N_LETTERS_TRY;
+    for (int i = 0; worth_it && i < n && page->best.confidence < PLAUSIBLE; i++) {
+        turn_to(page, turns[i]);
+        try_rare_scripts(page);
+    }
+}
+
+/* Within the script a reading shows: the languages its words point to are tried. */
+static void choose_within_script(struct page *page) {
+    struct lang_guess guesses[N_TRIED];
+    const char *script = lang_script_of_text(page->best.text);
+    size_t n = lang_guess(page->best.text, script, guesses, N_TRIED);
+    if (n > 0 && strcmp(guesses[0].code, page->best.language) == 0) return;
+    bool absent = n > 0 && guesses[0].share >= 0.15 && !lang_installed(guesses[0].code);
+    if (absent) page->missing = guesses[0].code;
+    for (size_t i = 0; i < n; i++)
+        if (guesses[i].share > 0.5 * guesses[0].share) try_language(page, guesses[i].code);
+    if (absent) try_language(page, script);
 }
 
 static const char *default_language(const struct ocr *ocr) {
@@ -235,41 +321,23 @@ static const char *default_language(const struct ocr *ocr) {
     return "eng";
 }
 
-/* Turns the page upright and picks the language to read it in. */
-static int settle(struct ocr *ocr, struct prep *prep, struct reading *chosen, const char **missing,
-                  float *skew, struct arena *scratch) {
-    int turned = 0;
-    *missing = NULL;
-    snprintf(chosen->language, sizeof chosen->language, "%s", default_language(ocr));
-    if (prep_lies_on_side(prep)) {
-        turned = 90;
-        prep_turn(prep, 90);
+/* Turns the page upright, levels it and picks the language to read it in. */
+static void settle(struct page *page) {
+    struct ocr *ocr = page->ocr;
+    snprintf(page->best.language, sizeof page->best.language, "%s", default_language(ocr));
+    if (prep_lies_on_side(page->prep)) {
+        page->turned = 90;
+        prep_turn(page->prep, 90);
     }
-    if (prep_n_letters(prep) < 10) return turned;
-    *skew = prep_straighten(prep);
-    struct prep_votes votes = prep_votes(prep);
-    if (votes.up < -8) {
-        turned += 180;
-        prep_turn(prep, 180);
-    }
-    struct reading best = read_strip(ocr, prep, chosen->language, scratch);
-    if (!is_sure(&best)) {
-        struct detection seen;
-        if (detect(ocr, prep, &seen)) {
-            if (seen.degrees != 0 && seen.degrees_confidence > 5) {
-                turned += seen.degrees;
-                prep_turn(prep, seen.degrees);
-                if (seen.degrees != 180) *skew = prep_straighten(prep);
-                best = read_strip(ocr, prep, chosen->language, scratch);
-            }
-            if (!ocr->given[0]) try_script(ocr, prep, seen.script, &best, scratch);
-        }
-        if (!ocr->given[0] && !is_sure(&best)) try_rare_scripts(ocr, prep, &best, scratch);
-    }
-    if (!ocr->given[0]) choose_within_script(ocr, prep, &best, missing, scratch);
-    *chosen = best;
-    snprintf(ocr->settled, sizeof ocr->settled, "%s", best.language);
-    return turned % 360;
+    page->skew = prep_straighten(page->prep);
+    if (prep_n_letters(page->prep) < 10) return;
+    struct prep_votes votes = prep_votes(page->prep);
+    page->best = read_strip(ocr, page->prep, page->best.language, page->scratch);
+    page->best.turned = page->turned;
+    if (!is_sure(&page->best)) find_way_up(page, votes.up);
+    turn_to(page, page->best.turned);
+    if (!ocr->given[0]) choose_within_script(page);
+    snprintf(ocr->settled, sizeof ocr->settled, "%s", page->best.language);
 }
 
 /* ---- words ---- */
@@ -277,8 +345,15 @@ static int settle(struct ocr *ocr, struct prep *prep, struct reading *chosen, co
 struct collector {
     struct arena *arena;
     struct content *content;
+    const struct prep *prep;
     size_t cap;
-    float pt; // of a pixel
+    struct box part;   // of the picture that was recognised
+    struct box *boxes; // of the words, px
+    size_t cap_boxes;
+    float least_confidence; // of words worth taking
+    bool close_up;          // the language is written without spaces
+    bool closed;            // the last word ends with punctuation as wide as a letter
+    float pt;               // of a pixel
     double confidence_sum;
     size_t n_letters;
 };
@@ -296,10 +371,8 @@ static struct word *new_word(struct collector *to) {
 enum { TENTH_PX_DPI = 7 };
 
 static float row_height(TessResultIterator *it) {
-    bool b;
     BOOL bold, italic, underlined, mono, serif, smallcaps;
     int tenths = 0, font = 0;
-    (void)b;
     TessResultIteratorWordFontAttributes(it, &bold, &italic, &underlined, &mono, &serif, &smallcaps,
                                          &tenths, &font);
     return (float)tenths * TENTH_PX_DPI / 72;
@@ -327,24 +400,65 @@ static bool has_letter(struct str text) {
 
 static bool is_garbage(struct str text, float confidence) {
     if (text.n == 0) return true;
-    return confidence < (has_letter(text) ? 0.15f : 0.3f);
+    return confidence < 0.3f && !has_letter(text);
 }
 
-static void take_word(TessResultIterator *it, const char *raw, bool space, struct collector *to) {
-    const TessPageIterator *page = TessResultIteratorGetPageIteratorConst(it);
-    int x0, y0, x1, y1, bx0, by0, bx1, by1;
-    float confidence = TessResultIteratorConfidence(it, RIL_WORD) / 100;
-    struct str text = str_trim(utf8_clean(to->arena, str_from(raw)));
-    if (is_garbage(text, confidence)) return;
-    if (!TessPageIteratorBoundingBox(page, RIL_WORD, &x0, &y0, &x1, &y1)) return;
-    float baseline = (float)y1, size = row_height(it) / 0.93f;
-    if (TessPageIteratorBaseline(page, RIL_WORD, &bx0, &by0, &bx1, &by1))
-        baseline = (float)(by0 + by1) / 2;
-    if (size < 1) size = (float)(y1 - y0);
+/* A bullet is a solid spot about as high as wide; Tesseract knows no such letter and calls it e, *, «
+ * or whatever comes near. */
+static bool is_bullet(const struct prep *prep, struct str text, struct box box, float size) {
+    if (utf8_length(text) > 1) return false;
+    prep_tighten(prep, &box);
+    int w = box.x1 - box.x0, h = box.y1 - box.y0;
+    if (w < 3 || h < 3 || 4 * w > 5 * h || 4 * h > 5 * w) return false;
+    if ((float)h < 0.12f * size || (float)h > 0.55f * size) return false;
+    return prep_ink(prep, box) > 0.68f; // a full circle has 0.785
+}
+
+/* Punctuation that fills a whole square: the white beside its ink is no space. */
+static bool is_wide_punctuation(uint32_t c) {
+    return (c >= 0x3001 && c <= 0x3003) || (c >= 0x3008 && c <= 0x3011) || c == 0xff01 ||
+           c == 0xff08 || c == 0xff09 || c == 0xff0c || c == 0xff0e || c == 0xff1a || c == 0xff1b ||
+           c == 0xff1f;
+}
+
+static bool touches_wide_punctuation(struct collector *to, struct str text) {
+    uint32_t c = 0, first = 0;
+    bool closed = to->closed;
+    for (struct str rest = text; utf8_next(&rest, &c);)
+        if (!first) first = c;
+    to->closed = is_wide_punctuation(c);
+    return closed || is_wide_punctuation(first);
+}
+
+/* Greek words come with the micro sign for mu, which even NFC leaves alone. */
+static struct str mend_letters(struct arena *arena, struct str text) {
+    size_t at = str_find(text, STR("\xc2\xb5"));
+    if (at == text.n || strcmp(lang_script_of_text(text), "Greek") != 0) return text;
+    char *copy = arena_alloc(arena, text.n + 1);
+    memcpy(copy, text.s, text.n);
+    for (size_t i = at; i + 1 < text.n; i++)
+        if (memcmp(copy + i, "\xc2\xb5", 2) == 0) memcpy(copy + i, "\xce\xbc", 2);
+    return (struct str){copy, text.n};
+}
+
+static bool is_taken(const struct collector *to, struct box box) {
+    int x = (box.x0 + box.x1) / 2, y = (box.y0 + box.y1) / 2;
+    for (size_t i = 0; i < to->content->n_words; i++) {
+        const struct box *b = &to->boxes[i];
+        if (x >= b->x0 && x <= b->x1 && y >= b->y0 && y <= b->y1) return true;
+    }
+    return false;
+}
+
+static void add_word(struct collector *to, struct str text, struct box box, float baseline,
+                     float size, bool space, float confidence) {
     struct word *word = new_word(to);
+    to->boxes = mem_grow(to->boxes, to->content->n_words - 1, &to->cap_boxes, sizeof *to->boxes);
+    to->boxes[to->content->n_words - 1] = box;
     *word = (struct word){
         .text = text,
-        .bbox = {(float)x0 * to->pt, (float)y0 * to->pt, (float)x1 * to->pt, (float)y1 * to->pt},
+        .bbox = {(float)box.x0 * to->pt, (float)box.y0 * to->pt, (float)box.x1 * to->pt,
+                 (float)box.y1 * to->pt},
         .baseline = baseline * to->pt,
         .size = size * to->pt,
         .flags = (space ? WORD_SPACE_BEFORE : 0) | (is_right_to_left(text) ? WORD_RTL : 0),
@@ -353,6 +467,31 @@ static void take_word(TessResultIterator *it, const char *raw, bool space, struc
     size_t n = utf8_length(text);
     to->n_letters += n;
     to->confidence_sum += (double)n * (double)word->confidence;
+}
+
+static void take_word(TessResultIterator *it, const char *raw, bool space, struct collector *to) {
+    const TessPageIterator *page = TessResultIteratorGetPageIteratorConst(it);
+    struct box box;
+    int x0, y0, x1, y1;
+    float confidence = TessResultIteratorConfidence(it, RIL_WORD) / 100;
+    struct str text = str_trim(utf8_clean(to->arena, str_from(raw)));
+    if (!TessPageIteratorBoundingBox(page, RIL_WORD, &box.x0, &box.y0, &box.x1, &box.y1)) return;
+    float baseline = (float)box.y1, size = row_height(it) / 1.03f;
+    if (TessPageIteratorBaseline(page, RIL_WORD, &x0, &y0, &x1, &y1))
+        baseline = (float)(y0 + y1) / 2;
+    if (size < 1) size = (float)(box.y1 - box.y0);
+    box = (struct box){box.x0 + to->part.x0, box.y0 + to->part.y0, box.x1 + to->part.x0,
+                       box.y1 + to->part.y0};
+    if (TessPageIteratorIsAtBeginningOf(page, RIL_TEXTLINE) &&
+        is_bullet(to->prep, text, box, size)) {
+        text = STR("\xe2\x80\xa2");
+        confidence = fmaxf(confidence, 0.9f);
+    }
+    if (is_garbage(text, confidence) || confidence < to->least_confidence) return;
+    if (to->part.x1 > 0 && is_taken(to, box)) return;
+    if (to->close_up && touches_wide_punctuation(to, text)) space = false;
+    add_word(to, mend_letters(to->arena, text), box, baseline + (float)to->part.y0, size, space,
+             confidence);
 }
 
 /* True when the line's text has white space where the word ends; steps over both. In languages
@@ -389,25 +528,69 @@ static void take_words(TessBaseAPI *api, struct collector *to) {
     TessResultIteratorDelete(it);
 }
 
-/* ---- a page ---- */
+/* ---- a second look ---- */
 
-static void fill_info(struct page_info *info, const struct prep *prep, int turned, float skew,
-                      const char *language, struct arena *arena) {
-    const struct bitmap *picture = prep_picture(prep);
-    float pt = 72 / prep_dpi(prep);
-    info->width = (float)picture->width * pt;
-    info->height = (float)picture->height * pt;
-    info->rotation = turned;
-    info->skew_deg = skew;
-    info->engine = ENGINE_TESSERACT;
-    info->language = arena_str(arena, str_from(language));
+/* Moves the words from `from` on to where they belong: before the first word that lies below them. */
+static void put_in_place(struct collector *to, size_t from) {
+    struct content *content = to->content;
+    size_t n = content->n_words - from, at = 0;
+    if (n == 0) return;
+    const struct box *first = &to->boxes[from];
+    while (at < from && !(to->boxes[at].y0 >= first->y1 && to->boxes[at].x0 < first->x1 &&
+                          to->boxes[at].x1 > first->x0))
+        at++;
+    if (at == from) return;
+    struct word *words = mem_alloc(mem_product(n, sizeof *words));
+    struct box *boxes = mem_alloc(mem_product(n, sizeof *boxes));
+    memcpy(words, content->words + from, n * sizeof *words);
+    memcpy(boxes, to->boxes + from, n * sizeof *boxes);
+    memmove(content->words + at + n, content->words + at, (from - at) * sizeof *words);
+    memmove(to->boxes + at + n, to->boxes + at, (from - at) * sizeof *boxes);
+    memcpy(content->words + at, words, n * sizeof *words);
+    memcpy(to->boxes + at, boxes, n * sizeof *boxes);
+    mem_free(words);
+    mem_free(boxes);
 }
 
-static void say_missing(struct page_info *info, const char *code, struct arena *arena) {
+enum { MAX_SECOND_LOOKS = 6 };
+
+/* Tesseract's page layout at times passes over a heading or a block. Where letters stand outside
+ * all words the place is read by itself; only what comes out well is taken. */
+static void look_again_at_gaps(struct ocr *ocr, const struct prep *prep, struct collector *to) {
+    struct box regions[MAX_SECOND_LOOKS];
+    size_t n = prep_uncovered(prep, to->boxes, to->content->n_words, regions, MAX_SECOND_LOOKS);
+    for (size_t i = 0; i < n; i++) {
+        bool line = (float)(regions[i].y1 - regions[i].y0) < 3.2f * prep_letter_height(prep);
+        size_t from = to->content->n_words;
+        to->part = regions[i];
+        to->least_confidence = 0.6f;
+        if (recognise(ocr->api, prep, regions[i], line ? PSM_SINGLE_LINE : PSM_SINGLE_BLOCK))
+            take_words(ocr->api, to);
+        // Words in bold Gurmukhi or Devanagari are one long component each, taken for a drawing.
+        bool nothing = to->content->n_words == from;
+        if (nothing && line && recognise(ocr->api, prep, regions[i], PSM_RAW_LINE))
+            take_words(ocr->api, to);
+        put_in_place(to, from);
+    }
+}
+
+/* ---- a page ---- */
+
+static void fill_info(struct page_info *info, const struct page *page, struct arena *arena) {
+    const struct bitmap *picture = prep_picture(page->prep);
+    float pt = 72 / prep_dpi(page->prep);
+    info->width = (float)picture->width * pt;
+    info->height = (float)picture->height * pt;
+    info->rotation = page->turned;
+    info->skew_deg = page->skew;
+    info->engine = ENGINE_TESSERACT;
+    info->language = arena_str(arena, str_from(page->best.language));
+    if (!page->missing) return;
     char package[64];
-    lang_package(code, package);
+    lang_package(page->missing, package);
     info->state = PAGE_DEGRADED;
-    info->message = arena_printf(arena, "looks like language %s: install %s", code, package);
+    info->message =
+        arena_printf(arena, "looks like language %s: install %s", page->missing, package);
 }
 
 static void hand_over(const struct prep *prep, struct bitmap *prepared) {
@@ -418,35 +601,40 @@ static void hand_over(const struct prep *prep, struct bitmap *prepared) {
     memcpy(prepared->px, picture->px, n);
 }
 
-enum status ocr_read(struct ocr *ocr, struct bitmap *picture, struct arena *arena,
-                     struct content *content, struct bitmap *prepared, struct error *err) {
-    struct prep *prep = NULL;
-    struct reading chosen = {.text = {0}};
-    const char *missing = NULL;
-    float skew = 0;
-    cap_threads();
-    TRY(prep_new(picture, &prep, err));
-    struct arena *scratch = arena_new();
-    prep_finish(prep, ocr->max_pixels);
-    int turned = settle(ocr, prep, &chosen, &missing, &skew, scratch);
-    enum status status = load(ocr, chosen.language, err);
-    if (status != STATUS_OK) goto out;
-    fill_info(&content->info, prep, turned, skew, chosen.language, arena);
-    if (missing) say_missing(&content->info, missing, arena);
-    if (!recognise(ocr->api, prep, 0, prep_picture(prep)->height, PSM_AUTO)) {
-        status = fail(err, STATUS_FORMAT, "Tesseract gave up on the page");
-        goto out;
-    }
-    struct collector to = {.arena = arena, .content = content, .pt = 72 / prep_dpi(prep)};
+static enum status read_page(struct page *page, struct arena *arena, struct content *content,
+                             struct error *err) {
+    struct ocr *ocr = page->ocr;
+    prep_finish(page->prep, ocr->max_pixels);
+    settle(page);
+    TRY(load(ocr, page->best.language, err));
+    fill_info(&content->info, page, arena);
+    if (!recognise(ocr->api, page->prep, whole(page->prep), PSM_AUTO))
+        return fail(err, STATUS_FORMAT, "Tesseract gave up on the page");
+    struct collector to = {.arena = arena,
+                           .content = content,
+                           .prep = page->prep,
+                           .close_up = lang_without_spaces(page->best.language),
+                           .pt = 72 / prep_dpi(page->prep)};
     content->styles = ARENA_NEW(arena, struct style); // Tesseract knows no fonts: one for all words
     content->n_styles = 1;
     take_words(ocr->api, &to);
+    look_again_at_gaps(ocr, page->prep, &to);
+    mem_free(to.boxes);
     content->info.confidence =
         to.n_letters > 0 ? (float)(to.confidence_sum / (double)to.n_letters) : 0;
-    prep_rules(prep, arena, content);
-    if (prepared) hand_over(prep, prepared);
-out:
-    arena_free(scratch);
-    prep_free(prep);
+    prep_rules(page->prep, arena, content);
+    return STATUS_OK;
+}
+
+enum status ocr_read(struct ocr *ocr, struct bitmap *picture, struct arena *arena,
+                     struct content *content, struct bitmap *prepared, struct error *err) {
+    struct page page = {.ocr = ocr};
+    cap_threads();
+    TRY(prep_new(picture, &page.prep, err));
+    page.scratch = arena_new();
+    enum status status = read_page(&page, arena, content, err);
+    if (status == STATUS_OK && prepared) hand_over(page.prep, prepared);
+    arena_free(page.scratch);
+    prep_free(page.prep);
     return status;
 }

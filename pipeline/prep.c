@@ -278,12 +278,67 @@ void prep_turn(struct prep *prep, int degrees) {
     look_again(prep);
 }
 
+/* ---- rotation ---- */
+
+enum { PHASES = 64, ONE = 1 << 10 };
+
+/* Weights of four neighbours for every sixty-fourth of a pixel: cubic convolution, which keeps edges
+ * where area mapping blurs them (Keys 1981, a = -1/2). */
+static void cubic_weights(int weights[PHASES][4]) {
+    for (int i = 0; i < PHASES; i++) {
+        double t = (double)i / PHASES, t2 = t * t, t3 = t2 * t;
+        weights[i][0] = (int)lround(ONE * (-0.5 * t3 + t2 - 0.5 * t));
+        weights[i][2] = (int)lround(ONE * (-1.5 * t3 + 2 * t2 + 0.5 * t));
+        weights[i][3] = (int)lround(ONE * (0.5 * t3 - 0.5 * t2));
+        weights[i][1] = ONE - weights[i][0] - weights[i][2] - weights[i][3];
+    }
+}
+
+static int cubic(const uint8_t *px, size_t stride, const int *wx, const int *wy) {
+    int sum = 0;
+    for (int j = 0; j < 4; j++, px += stride)
+        sum += (px[0] * wx[0] + px[1] * wx[1] + px[2] * wx[2] + px[3] * wx[3] + 8) / 16 * wy[j];
+    sum = (sum + ONE * ONE / 32) / (ONE * ONE / 16);
+    return sum < 0 ? 0 : sum > 255 ? 255 : sum;
+}
+
+/* The picture turned about its centre onto a sheet large enough for all of it; what was not there
+ * before gets the colour of the paper. */
+static PIX *rotated(const struct bitmap *from, double radians, uint8_t paper) {
+    int weights[PHASES][4];
+    cubic_weights(weights);
+    double c = cos(radians), s = sin(radians);
+    int width = (int)ceil(from->width * fabs(c) + from->height * fabs(s));
+    int height = (int)ceil(from->width * fabs(s) + from->height * fabs(c));
+    PIX *pix = pixCreateNoInit(width, height, 8);
+    if (!pix) return NULL;
+    size_t stride = (size_t)from->width, words = (size_t)pixGetWpl(pix);
+    l_uint32 *data = pixGetData(pix);
+    for (int y = 0; y < height; y++) {
+        l_uint32 *line = data + (size_t)y * words;
+        double dy = y - (height - 1) / 2.0, dx = -(width - 1) / 2.0;
+        double sx = c * dx + s * dy + (from->width - 1) / 2.0;
+        double sy = -s * dx + c * dy + (from->height - 1) / 2.0;
+        for (int x = 0; x < width; x++, sx += c, sy -= s) {
+            int value = paper;
+            if (sx >= 1 && sy >= 1 && sx < from->width - 2 && sy < from->height - 2) {
+                int ix = (int)sx, iy = (int)sy;
+                const uint8_t *px = from->px + (size_t)(iy - 1) * stride + (size_t)(ix - 1);
+                value = cubic(px, stride, weights[(int)((sx - ix) * PHASES)],
+                              weights[(int)((sy - iy) * PHASES)]);
+            }
+            SET_DATA_BYTE(line, x, (l_uint8)value);
+        }
+    }
+    return pix;
+}
+
 float prep_straighten(struct prep *prep) {
     struct skew skew = find_skew(prep->binary);
     if (skew.confidence < 3 || fabsf(skew.angle) < 0.15f || fabsf(skew.angle) > 15.5f) return 0;
-    float radians = skew.angle * 3.14159265f / 180;
-    PIX *level = pixRotate(prep->grey, radians, L_ROTATE_AREA_MAP, L_BRING_IN_WHITE,
-                           pixGetWidth(prep->grey), pixGetHeight(prep->grey));
+    double radians = (double)skew.angle * 3.14159265358979 / 180;
+    int w = pixGetWidth(prep->grey), h = pixGetHeight(prep->grey);
+    PIX *level = rotated(&prep->picture, radians, (uint8_t)rank_in(prep->grey, 0, 0, w, h, 0.7));
     if (!level) return 0;
     replace(&prep->grey, level);
     look_again(prep);
@@ -366,6 +421,94 @@ bool prep_strip(const struct prep *prep, size_t n_letters, int *y0, int *y1) {
     }
     mem_free(at);
     return bottom > 0;
+}
+
+static BOX *box_of(struct box b) {
+    return b.x1 > b.x0 && b.y1 > b.y0 ? boxCreate(b.x0, b.y0, b.x1 - b.x0, b.y1 - b.y0) : NULL;
+}
+
+float prep_ink(const struct prep *prep, struct box b) {
+    BOX *box = box_of(b);
+    l_int32 n = 0;
+    if (box) pixCountPixelsInRect(prep->binary, box, &n, NULL);
+    boxDestroy(&box);
+    return n > 0 ? (float)n / ((float)(b.x1 - b.x0) * (float)(b.y1 - b.y0)) : 0;
+}
+
+void prep_tighten(const struct prep *prep, struct box *b) {
+    BOX *box = box_of(*b);
+    PIX *part = box ? pixClipRectangle(prep->binary, box, NULL) : NULL;
+    BOXA *boxes = part ? pixConnCompBB(part, 8) : NULL;
+    int n = boxes ? boxaGetCount(boxes) : 0, largest = 0, left = b->x0, top = b->y0;
+    for (int i = 0; i < n; i++) {
+        int x, y, w, h;
+        boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
+        if (w * h <= largest) continue;
+        largest = w * h;
+        *b = (struct box){left + x, top + y, left + x + w, top + y + h};
+    }
+    boxaDestroy(&boxes);
+    pixDestroy(&part);
+    boxDestroy(&box);
+}
+
+/* ---- what recognition left out ---- */
+
+static bool is_covered(const struct letter *l, const struct box *covered, size_t n, int slack) {
+    int x = l->x + l->w / 2, y = l->y + l->h / 2;
+    for (size_t i = 0; i < n; i++)
+        if (x >= covered[i].x0 - slack && x <= covered[i].x1 + slack &&
+            y >= covered[i].y0 - slack && y <= covered[i].y1 + slack)
+            return true;
+    return false;
+}
+
+enum { MASK_SCALE = 4, MIN_LETTERS_LOST = 5 };
+
+/* A mask of the letters not covered, MASK_SCALE times smaller; NULL when they are too few. */
+static PIX *lost_letters(const struct prep *prep, const struct box *covered, size_t n) {
+    const struct letters *letters = &prep->letters;
+    PIX *mask = pixCreate(pixGetWidth(prep->grey) / MASK_SCALE + 1,
+                          pixGetHeight(prep->grey) / MASK_SCALE + 1, 1);
+    size_t n_lost = 0;
+    for (size_t i = 0; mask && i < letters->n; i++) {
+        const struct letter *l = &letters->at[i];
+        if ((float)l->h < 0.5f * letters->height || (float)l->h > 4 * letters->height) continue;
+        if (is_covered(l, covered, n, (int)(letters->height / 4))) continue;
+        pixRasterop(mask, l->x / MASK_SCALE, l->y / MASK_SCALE, l->w / MASK_SCALE + 1,
+                    l->h / MASK_SCALE + 1, PIX_SET, NULL, 0, 0);
+        n_lost++;
+    }
+    if (n_lost < MIN_LETTERS_LOST) pixDestroy(&mask);
+    return mask;
+}
+
+size_t prep_uncovered(const struct prep *prep, const struct box *covered, size_t n,
+                      struct box *regions, size_t max) {
+    PIX *mask = lost_letters(prep, covered, n);
+    if (!mask) return 0;
+    int letter = (int)prep->letters.height, pad = letter / 2 + 2;
+    replace(&mask, pixCloseSafeBrick(NULL, mask, letter * 2 / MASK_SCALE + 1,
+                                     letter * 3 / 2 / MASK_SCALE + 1));
+    BOXA *found = pixConnCompBB(mask, 8);
+    BOXA *boxes = found ? boxaSort(found, L_SORT_BY_AREA, L_SORT_DECREASING, NULL) : NULL;
+    size_t n_regions = 0;
+    for (int i = 0; boxes && i < boxaGetCount(boxes) && n_regions < max; i++) {
+        int x, y, w, h;
+        boxaGetBoxGeometry(boxes, i, &x, &y, &w, &h);
+        if (w * MASK_SCALE < 3 * letter) break; // sorted: a letter or two, here and below
+        struct box b = {x * MASK_SCALE - pad, y * MASK_SCALE - pad, (x + w) * MASK_SCALE + pad,
+                        (y + h) * MASK_SCALE + pad};
+        if (b.x0 < 0) b.x0 = 0;
+        if (b.y0 < 0) b.y0 = 0;
+        if (b.x1 > pixGetWidth(prep->grey)) b.x1 = pixGetWidth(prep->grey);
+        if (b.y1 > pixGetHeight(prep->grey)) b.y1 = pixGetHeight(prep->grey);
+        regions[n_regions++] = b;
+    }
+    boxaDestroy(&found);
+    boxaDestroy(&boxes);
+    pixDestroy(&mask);
+    return n_regions;
 }
 
 /* ---- rules ---- */

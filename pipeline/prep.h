@@ -54,6 +54,19 @@ void prep_finish(struct prep *prep, size_t max_pixels);
  * has not that many. */
 bool prep_strip(const struct prep *prep, size_t n_letters, int *y0, int *y1);
 
+struct box {
+    int x0, y0, x1, y1; // px
+};
+
+/* Where letters stand that none of the boxes covers: regions, the largest first, at most max. */
+size_t prep_uncovered(const struct prep *prep, const struct box *covered, size_t n,
+                      struct box *regions, size_t max);
+
+/* Shrinks a box to the largest connected ink that starts in it. */
+void prep_tighten(const struct prep *prep, struct box *box);
+/* The share of a box that is ink, 0..1. */
+float prep_ink(const struct prep *prep, struct box box);
+
 /* The resolution the picture has now, guessed where its file did not tell. */
 float prep_dpi(const struct prep *prep);
 
