@@ -558,6 +558,37 @@ static void put_word(const struct tokenizer *t, struct str word, struct token_li
     atomic_store_explicit(&t->whole[id], whole, memory_order_relaxed);
 }
 
+/* Short words met before in the same text, with their ids: texts repeat themselves. */
+enum { CACHE_SLOTS = 1 << 15, CACHE_BYTES = 15, CACHE_IDS = 5, CACHE_FROM = 32 << 10 };
+
+struct cached_word {
+    uint64_t key[2]; // the bytes, zeros behind them, the length in the last one; {0, 0}: none
+    int n, ids[CACHE_IDS];
+};
+
+static void put_cached(const struct tokenizer *t, struct cached_word *cache, struct str word,
+                       struct token_list *out) {
+    if (!cache || word.n > CACHE_BYTES) {
+        put_word(t, word, out);
+        return;
+    }
+    uint64_t key[2];
+    unsigned char bytes[16] = {0};
+    for (size_t i = 0; i < word.n; i++) bytes[i] = (unsigned char)word.s[i];
+    bytes[15] = (unsigned char)word.n;
+    memcpy(key, bytes, sizeof key);
+    struct cached_word *slot = &cache[mix(key[0] ^ key[1] * 0x9e3779b97f4a7c15u) % CACHE_SLOTS];
+    if (slot->key[0] == key[0] && slot->key[1] == key[1]) {
+        for (int i = 0; i < slot->n; i++) token_list_add(out, slot->ids[i]);
+        return;
+    }
+    size_t before = out->n;
+    put_word(t, word, out);
+    if (out->n - before > CACHE_IDS) return;
+    *slot = (struct cached_word){{key[0], key[1]}, (int)(out->n - before), {0}};
+    memcpy(slot->ids, out->ids + before, (out->n - before) * sizeof(int));
+}
+
 /* ---- words ---- */
 
 struct scan {
@@ -582,23 +613,37 @@ static uint32_t code_at(const struct scan *scan, size_t at, size_t *n) {
     return c;
 }
 
+enum { WORD_FLAGS = UNICODE_LETTER | UNICODE_NUMBER | UNICODE_SPACE };
+
 static bool is_letter(const struct scan *scan, uint32_t c) {
     return unicode_flags(scan->unicode, c) & UNICODE_LETTER;
 }
 
 static bool is_sign(const struct scan *scan, uint32_t c) { // [^\s\p{L}\p{N}]
-    return !(unicode_flags(scan->unicode, c) & (UNICODE_LETTER | UNICODE_NUMBER | UNICODE_SPACE));
+    return !(unicode_flags(scan->unicode, c) & WORD_FLAGS);
 }
 
 static bool is_space(const struct scan *scan, uint32_t c) {
     return unicode_flags(scan->unicode, c) & UNICODE_SPACE;
 }
 
-/* Length of the run of code points of one class from `at`. */
-static size_t run(const struct scan *scan, size_t at, bool (*is)(const struct scan *, uint32_t)) {
+/* Length of the run from `at` of code points whose flags under the mask are those wanted. */
+static size_t run(const struct scan *scan, size_t at, int mask, int want) {
+    const uint8_t *flags = scan->unicode->flags;
     size_t start = at, n;
-    for (uint32_t c = code_at(scan, at, &n); n && is(scan, c); c = code_at(scan, at, &n)) at += n;
-    return at - start;
+    for (;;) {
+        while (at < scan->s.n && (unsigned char)scan->s.s[at] < 0x80 &&
+               (flags[(unsigned char)scan->s.s[at]] & mask) == want)
+            at++;
+        if (at == scan->s.n || (unsigned char)scan->s.s[at] < 0x80) return at - start;
+        uint32_t c = code_at(scan, at, &n);
+        if ((unicode_flags(scan->unicode, c) & mask) != want) return at - start;
+        at += n;
+    }
+}
+
+static size_t letters(const struct scan *scan, size_t at) {
+    return run(scan, at, UNICODE_LETTER, UNICODE_LETTER);
 }
 
 /* 's 't 're 've 'm 'll 'd in any case; U+017F folds to s. 0: none. */
@@ -634,13 +679,12 @@ static size_t word_length(const struct scan *scan, size_t at) {
     size_t k = contraction(scan, at);
     if (k) return k;
     int flags = unicode_flags(scan->unicode, c);
-    if (flags & UNICODE_LETTER) return run(scan, at, is_letter);
+    if (flags & UNICODE_LETTER) return letters(scan, at);
     if (flags & UNICODE_NUMBER) return n;
     uint32_t next = code_at(scan, at + n, &n_next);
-    if (c != '\r' && c != '\n' && n_next && is_letter(scan, next))
-        return n + run(scan, at + n, is_letter);
+    if (c != '\r' && c != '\n' && n_next && is_letter(scan, next)) return n + letters(scan, at + n);
     size_t blank = c == ' ' && n_next && is_sign(scan, next) ? n : 0;
-    size_t signs = run(scan, at + blank, is_sign);
+    size_t signs = run(scan, at + blank, WORD_FLAGS, 0);
     if (signs) {
         size_t end = at + blank + signs;
         while (end < scan->s.n && (scan->s.s[end] == '\r' || scan->s.s[end] == '\n')) end++;
@@ -649,13 +693,13 @@ static size_t word_length(const struct scan *scan, size_t at) {
     return blanks(scan, at);
 }
 
-static void put_segment(const struct tokenizer *t, struct arena *scratch, struct str segment,
-                        struct token_list *out) {
+static void put_segment(const struct tokenizer *t, struct arena *scratch, struct cached_word *cache,
+                        struct str segment, struct token_list *out) {
     struct scan scan = {&t->unicode, unicode_nfc(&t->unicode, scratch, segment), 0};
     while (scan.at < scan.s.n) {
         size_t n = word_length(&scan, scan.at);
         if (n == 0) n = 1; // cannot be; would never end
-        put_word(t, str_sub(scan.s, scan.at, scan.at + n), out);
+        put_cached(t, cache, str_sub(scan.s, scan.at, scan.at + n), out);
         scan.at += n;
     }
 }
@@ -663,7 +707,6 @@ static void put_segment(const struct tokenizer *t, struct arena *scratch, struct
 /* The longest added token at s, or NULL. */
 static const struct added *added_at(const struct tokenizer *t, struct str s) {
     const struct added *best = NULL;
-    if (!t->added_starts[(unsigned char)s.s[0]]) return NULL;
     for (size_t i = 0; i < t->n_added; i++)
         if (str_starts(s, t->added[i].text) && (!best || t->added[i].text.n > best->text.n))
             best = &t->added[i];
@@ -673,8 +716,14 @@ static const struct added *added_at(const struct tokenizer *t, struct str s) {
 void tokenizer_encode(const struct tokenizer *t, struct str text, const struct text_span *control,
                       size_t n_control, struct token_list *out) {
     struct arena *scratch = arena_new();
+    struct cached_word *cache =
+        text.n >= CACHE_FROM ? ARENA_ARRAY(scratch, CACHE_SLOTS, struct cached_word) : NULL;
     size_t start = 0, span = 0;
     for (size_t i = 0; i < text.n;) {
+        if (!t->added_starts[(unsigned char)text.s[i]]) {
+            i++;
+            continue;
+        }
         const struct added *a = added_at(t, str_sub(text, i, text.n));
         if (a && control) {
             while (span < n_control && control[span].to <= i) span++;
@@ -685,12 +734,12 @@ void tokenizer_encode(const struct tokenizer *t, struct str text, const struct t
             i++;
             continue;
         }
-        put_segment(t, scratch, str_sub(text, start, i), out);
+        put_segment(t, scratch, cache, str_sub(text, start, i), out);
         token_list_add(out, a->id);
         i += a->text.n;
         start = i;
     }
-    put_segment(t, scratch, str_sub(text, start, text.n), out);
+    put_segment(t, scratch, cache, str_sub(text, start, text.n), out);
     arena_free(scratch);
 }
 

@@ -53,24 +53,65 @@ int unicode_flags(const struct unicode_table *table, uint32_t c) {
     return c < table->n ? table->flags[c] : classify(c);
 }
 
-static bool is_settled(const struct unicode_table *table, struct str s) {
-    for (uint32_t c; s.n;) {
-        if ((unsigned char)s.s[0] < 0x80) {
-            s.s++, s.n--;
-            continue;
+/* Steps over settled text; *last is where its last code point begins. */
+static size_t skip_settled(const struct unicode_table *table, struct str s, size_t at,
+                           size_t *last) {
+    while (at < s.n) {
+        size_t here = at;
+        if ((unsigned char)s.s[at] < 0x80) {
+            at++;
+        } else {
+            struct str rest = str_sub(s, at, s.n);
+            uint32_t c;
+            utf8_next(&rest, &c);
+            if (unicode_flags(table, c) & UNICODE_UNSETTLED) return at;
+            at = s.n - rest.n;
         }
-        utf8_next(&s, &c);
-        if (unicode_flags(table, c) & UNICODE_UNSETTLED) return false;
+        *last = here;
     }
-    return true;
+    return at;
+}
+
+static size_t skip_unsettled(const struct unicode_table *table, struct str s, size_t at) {
+    while (at < s.n && (unsigned char)s.s[at] >= 0x80) {
+        struct str rest = str_sub(s, at, s.n);
+        uint32_t c;
+        utf8_next(&rest, &c);
+        if (!(unicode_flags(table, c) & UNICODE_UNSETTLED)) break;
+        at = s.n - rest.n;
+    }
+    return at;
+}
+
+/* Appends the normal form of a stretch: a settled code point and the unsettled ones behind it. Nothing
+ * outside can change it: what is settled neither moves nor joins what stands before. */
+static size_t put_normal(char *out, struct str stretch) {
+    size_t n = 0;
+    uint8_t *normal = u8_normalize(UNINORM_NFC, (const uint8_t *)stretch.s, stretch.n, NULL, &n);
+    if (!normal) { // not UTF-8: the caller promised it is
+        memcpy(out, stretch.s, stretch.n);
+        return stretch.n;
+    }
+    memcpy(out, normal, n);
+    free(normal);
+    return n;
 }
 
 struct str unicode_nfc(const struct unicode_table *table, struct arena *arena, struct str s) {
-    if (is_settled(table, s)) return s;
-    size_t n = 0;
-    uint8_t *normal = u8_normalize(UNINORM_NFC, (const uint8_t *)s.s, s.n, NULL, &n);
-    if (!normal) return s; // not UTF-8: the caller promised it is
-    struct str copy = arena_str(arena, (struct str){(const char *)normal, n});
-    free(normal);
-    return copy;
+    size_t last = 0, at = skip_settled(table, s, 0, &last);
+    if (at == s.n) return s;
+    // A code point grows to three times its bytes at most (Unicode standard annex 15, section 14.1).
+    char *out = arena_alloc(arena, s.n * 3 + 1);
+    size_t n = 0, done = 0;
+    while (at < s.n) {
+        size_t from = at == done ? at : last, end = skip_unsettled(table, s, at);
+        memcpy(out + n, s.s + done, from - done);
+        n += from - done;
+        n += put_normal(out + n, str_sub(s, from, end));
+        done = end;
+        last = end;
+        at = skip_settled(table, s, end, &last);
+    }
+    memcpy(out + n, s.s + done, s.n - done);
+    return (struct str){out, n + s.n - done};
 }
