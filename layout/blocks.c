@@ -149,7 +149,8 @@ static bool begins_block(struct sheet *sheet, const struct state *s, const struc
     if (is_centred(s, p) && is_centred(s, c)) return false;
     bool large = c->size > 1.15f * sheet->body || (c->bold && n_before < 3);
     if (indent > 0.8f * size) {
-        if (n_before == 1 && !ends_sentence(p) && hangs(s, c)) return false;
+        if (!ends_sentence(p) && ((n_before == 1 && hangs(s, c)) || char_is_lower(first_char(c))))
+            return false;
         return !large;
     }
     if (indent < -0.8f * size)

@@ -226,42 +226,88 @@ static size_t compact(struct line **items, size_t n) {
     return out;
 }
 
-static void order(struct orderer *o, struct line **items, size_t n, int depth) {
-    float least = VALLEY * o->sheet->body;
-    while (n > 0) {
-        float x0 = 1e9f, x1 = -1e9f;
-        for (size_t i = 0; i < n; i++)
-            x0 = fminf(x0, items[i]->bbox.x0), x1 = fmaxf(x1, items[i]->bbox.x1);
-        struct span_x gaps[MAX_GAPS * 2] = {{x0, x1}}, before[MAX_GAPS * 2];
-        int n_gaps = 1, n_before = 1;
-        size_t end = 0;
-        memcpy(before, gaps, sizeof before);
-        while (end < n) {
-            memcpy(before, gaps, sizeof before);
-            n_before = n_gaps;
-            n_gaps = cut_gaps(gaps, n_gaps, items[end]->bbox.x0, items[end]->bbox.x1, least);
-            if (n_gaps == 0) break;
-            // a row that closes the valley ends the run, though there may be white left at the rim
-            bool touched =
-                n_gaps != n_before || memcmp(gaps, before, (size_t)n_gaps * sizeof *gaps) != 0;
-            if (touched && end >= 4 && depth < MAX_DEPTH &&
-                !isnan(best_valley(items, end, before, n_before)) &&
-                isnan(best_valley(items, end + 1, gaps, n_gaps)))
-                break;
-            end++;
-        }
-        bool ended_by_row = end < n;
-        if (!ended_by_row) memcpy(before, gaps, sizeof before), n_before = n_gaps;
-        float mid = end >= 4 && depth < MAX_DEPTH ? best_valley(items, end, before, n_before) : NAN;
-        if (!isnan(mid)) {
-            size_t run = ended_by_row ? end - trim_tail(o->sheet, items, end, mid) : end;
-            split(o, items, run, mid, depth);
-            items += run;
-            n -= run;
+/* Items from the top as long as a valley runs down between them. */
+struct run {
+    struct line **items; // of the columns
+    size_t n;
+    struct line *
+        *insets; // what stands in the valley with text on both sides: no end of the columns
+    size_t n_insets;
+    size_t n_taken; // of the list, columns and insets together
+    bool ended_by_row;
+    struct span_x gaps[MAX_GAPS * 2];
+    int n_gaps;
+};
+
+/* A picture, caption or quotation set into the columns: text goes on at its left and right. */
+static bool is_inset(struct line **items, size_t n, size_t at) {
+    const struct rect *b = &items[at]->bbox;
+    bool left = false, right = false;
+    for (size_t i = 0; i < n && !(left && right); i++) {
+        const struct rect *r = &items[i]->bbox;
+        if (i == at || r->y1 < b->y0 || r->y0 > b->y1) continue;
+        left = left || r->x1 <= b->x0 + 1;
+        right = right || r->x0 >= b->x1 - 1;
+    }
+    return left && right;
+}
+
+static struct run take_run(struct orderer *o, struct line **items, size_t n, int depth) {
+    float least = VALLEY * o->sheet->body, x0 = 1e9f, x1 = -1e9f;
+    for (size_t i = 0; i < n; i++)
+        x0 = fminf(x0, items[i]->bbox.x0), x1 = fmaxf(x1, items[i]->bbox.x1);
+    struct run run = {.items = ARENA_ARRAY(o->sheet->arena, n, struct line *),
+                      .insets = ARENA_ARRAY(o->sheet->arena, n, struct line *)};
+    run.gaps[0] = (struct span_x){x0, x1};
+    run.n_gaps = 1;
+    for (; run.n_taken < n; run.n_taken++) {
+        struct line *item = items[run.n_taken];
+        struct span_x gaps[MAX_GAPS * 2];
+        memcpy(gaps, run.gaps, sizeof gaps);
+        int n_gaps = cut_gaps(gaps, run.n_gaps, item->bbox.x0, item->bbox.x1, least);
+        run.items[run.n] = item;
+        bool touched =
+            n_gaps != run.n_gaps || memcmp(gaps, run.gaps, (size_t)n_gaps * sizeof *gaps) != 0;
+        bool valley = touched && depth < MAX_DEPTH && run.n >= 4 &&
+                      !isnan(best_valley(run.items, run.n, run.gaps, run.n_gaps));
+        // a row that closes the valley ends the run, though there may be white left at the rim
+        bool closed =
+            n_gaps == 0 || (valley && isnan(best_valley(run.items, run.n + 1, gaps, n_gaps)));
+        if (closed && valley && is_inset(items, n, run.n_taken)) {
+            run.insets[run.n_insets++] = item;
             continue;
         }
-        emit_row(o, items, n, 0);
-        n = compact(items, n);
+        if (closed) {
+            run.ended_by_row = true;
+            break;
+        }
+        memcpy(run.gaps, gaps, sizeof gaps);
+        run.n_gaps = n_gaps;
+        run.n++;
+    }
+    return run;
+}
+
+static void order(struct orderer *o, struct line **items, size_t n, int depth) {
+    while (n > 0) {
+        struct run run = take_run(o, items, n, depth);
+        float mid = run.n >= 4 && depth < MAX_DEPTH
+                        ? best_valley(run.items, run.n, run.gaps, run.n_gaps)
+                        : NAN;
+        if (isnan(mid)) {
+            emit_row(o, items, n, 0);
+            n = compact(items, n);
+            continue;
+        }
+        size_t keep = run.n - (run.ended_by_row ? trim_tail(o->sheet, run.items, run.n, mid) : 0);
+        // what hangs below the columns comes back to the list
+        size_t rest = 0;
+        for (size_t i = keep; i < run.n; i++) items[rest++] = run.items[i];
+        memmove(items + rest, items + run.n_taken, (n - run.n_taken) * sizeof *items);
+        n = rest + (n - run.n_taken);
+        split(o, run.items, keep, mid, depth);
+        order(o, run.insets, run.n_insets, depth + 1);
+        o->open = NULL;
     }
 }
 

@@ -18,8 +18,25 @@ static void two_columns(struct page *p) {
                "beta three three four five six seven e\nbeta four two three four five six seve");
 }
 
-static void
-hyphen(struct page *p) { // a text that hyphenates, with one compound it spells out elsewhere
+static void inset(struct page *p) {
+    // a quotation between two columns, text goes on beside it
+    page_lines(
+        p, 50, 100, 10, 12,
+        "alpha one two three four five six seven e\nalpha two two three four five six seven e\n"
+        "alpha three three four five\nalpha four two three four fi\nalpha five two three four fi\n"
+        "alpha six two three four five six seven e");
+    page_lines(
+        p, 260, 100, 10, 12,
+        "beta one two three four five six seven ei\nbeta two two three four five six seven ei\n");
+    page_lines(p, 325, 124, 10, 12,
+               "beta three three four five s\nbeta four two three four fiv\nbeta five two three "
+               "four fiv\n");
+    page_lines(p, 260, 160, 10, 12, "beta six two three four five six seven ei");
+    page_lines(p, 205, 130, 8, 10, "An inset is read after\nboth of the columns");
+}
+
+static void hyphen(struct page *p) {
+    // a text that hyphenates, with one compound it spells out elsewhere
     page_lines(p, 50, 100, 10, 12,
                "This paragraph has a long word at the end of con-\n"
                "siderable length, which is put together again, ex-\n"
@@ -28,7 +45,8 @@ hyphen(struct page *p) { // a text that hyphenates, with one compound it spells 
                "ding.");
 }
 
-static void compound(struct page *p) { // ragged text breaks at the hyphens of its words only
+static void compound(struct page *p) {
+    // ragged text breaks at the hyphens of its words only
     page_lines(p, 50, 100, 10, 12,
                "This paragraph is ragged and has a state-\n"
                "of the-art compound in it that was broken at its hyphen, so\n"
@@ -92,6 +110,16 @@ static const struct {
      "P beta one two three four five six seven beta two two three four five six seven beta three "
      "three four five six "
      "seven e beta four two three four five six seve\n"},
+    {"an inset in two columns", inset,
+     "P alpha one two three four five six seven e alpha two two three four five six seven e alpha "
+     "three three four five "
+     "alpha four two three four fi alpha five two three four fi alpha six two three four five six "
+     "seven e\n"
+     "P beta one two three four five six seven ei beta two two three four five six seven ei beta "
+     "three three four five s "
+     "beta four two three four fiv beta five two three four fiv beta six two three four five six "
+     "seven ei\n"
+     "P An inset is read after both of the columns\n"},
     {"hyphens at line ends", hyphen,
      "P This paragraph has a long word at the end of considerable length, which is put together "
      "again, except for one "
