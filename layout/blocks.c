@@ -154,8 +154,10 @@ static bool begins_block(struct sheet *sheet, const struct state *s, const struc
         return !large;
     }
     if (indent < -0.8f * size)
+        // a hanging paragraph's successor; not the text below a drop cap or beside an inset
         return n_before >= 2 && !large &&
-               s->flow->lines[s->start]->bbox.x0 < p->bbox.x0 - 0.5f * size;
+               s->flow->lines[s->start]->bbox.x0 < p->bbox.x0 - 0.5f * size &&
+               (ends_sentence(p) || !char_is_lower(first_char(c)));
     if (large || (last_char(p) == '-' && char_is_lower(first_char(c)))) return false;
     if (!would_have_fitted(s, p, c)) return false;
     uint32_t first = first_char(c);
