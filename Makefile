@@ -23,7 +23,7 @@ CC = gcc
 BUILD = build$(if $(SAN),-san)$(if $(DEBUG),-debug)
 VERSION = 0.1.0
 
-PACKAGES = poppler-glib cairo libqpdf tesseract lept libtiff-4 libxml-2.0 jansson libzip libcrypto \
+PACKAGES = poppler-glib gio-2.0 cairo libqpdf tesseract lept libtiff-4 libxml-2.0 jansson libzip libcrypto \
            libexif libopenjp2 libseccomp
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wvla
 OPT = $(if $(SAN)$(DEBUG),-O1 -g,-O2 -g)

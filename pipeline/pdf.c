@@ -14,7 +14,6 @@
 #include <cairo.h>
 #include <poppler.h>
 
-#include "pipeline/pdfops.h"
 #include "util/arena.h"
 #include "util/mem.h"
 
@@ -63,14 +62,16 @@ static struct str take_text(struct arena *arena, char *text) {
     return clean;
 }
 
-/* Poppler 22.12 crashes on a password that does not fit: it tries a second time, on the stream that
- * its first attempt has freed. So qpdf is asked before. */
-static bool password_fits(struct str bytes, const char *password) {
-    struct pdfops *ops = NULL;
-    struct error ignored;
-    enum status status = pdfops_open(bytes, password, &ops, &ignored);
-    pdfops_close(ops);
-    return status != STATUS_PASSWORD;
+/* poppler_document_new_from_bytes() of Poppler 22.12 dies of a wrong password: its second try, with
+ * the password in another encoding, uses a stream that the first one freed. Reading through a GIO
+ * stream is slower, but sound. */
+static PopplerDocument *open_document(GBytes *bytes, const char *password, GError **why) {
+    if (!password) return poppler_document_new_from_bytes(bytes, NULL, why);
+    GInputStream *stream = g_memory_input_stream_new_from_bytes(bytes);
+    PopplerDocument *document = poppler_document_new_from_stream(
+        stream, (goffset)g_bytes_get_size(bytes), password, NULL, why);
+    g_object_unref(stream);
+    return document;
 }
 
 enum status pdf_open(struct str bytes, const char *const *passwords, size_t n_passwords,
@@ -82,8 +83,7 @@ enum status pdf_open(struct str bytes, const char *const *passwords, size_t n_pa
     for (size_t i = 0; i <= n_passwords && !document; i++) {
         GError *why = NULL;
         *password = i == 0 ? NULL : passwords[i - 1];
-        if (*password && !password_fits(bytes, *password)) continue;
-        document = poppler_document_new_from_bytes(held, *password, &why);
+        document = open_document(held, *password, &why);
         encrypted = why && g_error_matches(why, POPPLER_ERROR, POPPLER_ERROR_ENCRYPTED);
         if (why && !encrypted) i = n_passwords;
         g_clear_error(&why);

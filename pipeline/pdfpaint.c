@@ -321,7 +321,14 @@ static void stroke_straight(struct painter *p, const struct segment *s, const st
     float half = pen->width / 2;
     bool horizontal = rect_width(s->box) >= rect_height(s->box);
     struct rect box = s->box;
-    struct rect reach = {clip.x0 - half, clip.y0 - half, clip.x1 + half, clip.y1 + half};
+    struct rect reach = clip; // half of a line on the clip's edge can be seen
+    if (horizontal) {
+        reach.y0 -= half;
+        reach.y1 += half;
+    } else {
+        reach.x0 -= half;
+        reach.x1 += half;
+    }
     if (!clip_box(&box, reach)) return;
     float length = horizontal ? rect_width(box) : rect_height(box);
     if (length < 0.1f) return;

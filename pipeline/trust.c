@@ -13,10 +13,11 @@
 #include <unictype.h>
 
 enum {
-    ENOUGH_CHARS = 60, // to judge a page by its characters
-    ENOUGH_WORDS = 12, // to judge it by its words
-    FEW_WORDS = 20,    // beside a picture that fills the page
-    MAX_WORDS = 4000,  // looked at on one page
+    ENOUGH_CHARS = 60,   // to judge a page by its characters
+    ENOUGH_LETTERS = 80, // to judge it by its vowels
+    ENOUGH_WORDS = 12,   // to judge it by its words
+    FEW_WORDS = 20,      // beside a picture that fills the page
+    MAX_WORDS = 4000,    // looked at on one page
 };
 
 enum letter_class { NO_LETTER, LATIN, CYRILLIC, GREEK, EAST_ASIAN, OTHER_LETTER, MARK };
@@ -48,6 +49,7 @@ static bool is_latin_vowel(uint32_t c) {
 /* What one word consists of. */
 struct makeup {
     int n, n_letters, n_latin, n_vowels, n_digits, n_odd;
+    int n_latin1;   // of the upper half of Latin-1
     bool is_mixed;  // letters of scripts that never share a word
     int n_rises;    // capitals behind small letters
     bool all_upper; // no small letter
@@ -70,8 +72,9 @@ static struct makeup makeup_of(struct str word) {
     bool small = false;
     while (utf8_next(&word, &c)) {
         enum letter_class class = classify(c);
-        m.n++;
         if (class == MARK) continue;
+        m.n++;
+        m.n_latin1 += c >= 0xa1 && c <= 0xff;
         if (class == NO_LETTER) {
             m.n_digits += c >= '0' && c <= '9';
             m.n_odd += is_odd(c) && c != last;
@@ -100,7 +103,7 @@ static struct makeup makeup_of(struct str word) {
 }
 
 struct tally {
-    int n_words, n_chars, n_letters, n_latin, n_vowels, n_odd;
+    int n_words, n_chars, n_latin, n_vowels, n_odd, n_latin1;
     int n_latin_words, n_no_vowel; // words of four and more Latin letters; those without a vowel
     int n_letter_words, n_mixed,
         n_rises; // words of four and more letters; with several scripts, ...
@@ -112,13 +115,14 @@ static struct tally count(const struct content *content) {
         struct makeup m = makeup_of(content->words[i].text);
         t.n_words++;
         t.n_chars += m.n;
-        t.n_letters += m.n_letters;
         t.n_odd += m.n_odd;
-        if (m.n_latin == m.n_letters && m.n_letters >= 4 && !(m.all_upper && m.n_letters <= 6)) {
-            t.n_latin_words++;
+        t.n_latin1 += m.n_latin1;
+        if (m.n_latin == m.n_letters && m.n_letters >= 4) {
             t.n_latin += m.n_latin;
             t.n_vowels += m.n_vowels;
-            t.n_no_vowel += m.n_vowels == 0;
+            bool abbreviation = m.all_upper && m.n_letters <= 6;
+            t.n_latin_words += !abbreviation;
+            t.n_no_vowel += !abbreviation && m.n_vowels == 0;
         }
         if (m.n_letters < 4) continue;
         t.n_letter_words++;
@@ -133,10 +137,11 @@ bool trust_looks_garbled(const struct content *content) {
     if (t.n_chars < ENOUGH_CHARS) return false;
     bool enough = t.n_latin_words >= ENOUGH_WORDS;
     if (enough && t.n_no_vowel * 100 > 35 * t.n_latin_words) return true;
-    if (enough && t.n_vowels * 100 < 18 * t.n_latin) return true;
+    if (t.n_latin >= ENOUGH_LETTERS && t.n_vowels * 100 < 18 * t.n_latin) return true;
     enough = t.n_letter_words >= ENOUGH_WORDS;
     if (enough && t.n_mixed * 100 > 40 * t.n_letter_words) return true;
     if (enough && t.n_rises * 100 > 45 * t.n_letter_words) return true;
+    if (t.n_latin1 * 100 > 45 * t.n_chars) return true; // another code page read as Latin-1
     return t.n_odd * 100 > 30 * t.n_chars;
 }
 
