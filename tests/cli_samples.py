@@ -107,8 +107,8 @@ def rewrite(out):
 
 
 def outputs(out):
-    return sorted(os.path.relpath(os.path.join(folder, n), out) for folder, _, names in os.walk(out) for n in names
-                  if not n.startswith("."))
+    names = [os.path.relpath(os.path.join(folder, n), out) for folder, _, names in os.walk(out) for n in names]
+    return sorted(n for n in names if not n.startswith(".docmill"))
 
 
 def check_same(a, b, what):

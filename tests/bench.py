@@ -1,0 +1,159 @@
+"""tests/bench.py BUILD [text] [ocr] [size] - speed and memory, as ratios against a peer in the same run.
+
+    text   a whole conversion to Markdown, one worker, against pdftotext on the same 100 pages
+    ocr    pages/s with one worker and two, against tesseract with OMP_THREAD_LIMIT=1 on the same pages
+    size   10,000 pages: memory of every process of docmill over time; BENCH_PAGES sets another number
+
+Documents are joined from samples/ with qpdf and rendered with pdftoppm. Each time is the best of three
+(text) or two (ocr): other work on the machine only ever adds. Needs qpdf, poppler-utils, tesseract-ocr.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+SAMPLES = os.path.join(ROOT, "samples")
+BORN_DIGITAL = ["contract.pdf", "paper.pdf", "report.pdf"]  # 7 pages
+rows = []
+
+
+def row(what, value, goal=""):
+    rows.append((what, value, goal))
+    print("  %-58s %14s  %s" % rows[-1], flush=True)
+
+
+def timed(command, **options):
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    return time.monotonic() - start
+
+
+def join(folder, n_pages):
+    """A PDF of n_pages from the samples, each page an object of its own as in a real document."""
+    path = os.path.join(folder, "joined-%d.pdf" % n_pages)
+    command = ["qpdf", "--empty", "--pages"]
+    while len(command) < 3 + n_pages // 2:
+        command += [os.path.join(SAMPLES, name) for name in BORN_DIGITAL]
+    subprocess.run(command + ["--", path + ".all"], check=True)
+    subprocess.run(["qpdf", path + ".all", "--pages", ".", "1-%d" % n_pages, "--", path], check=True)
+    os.unlink(path + ".all")
+    return path
+
+
+def convert(program, inputs, folder, *options):
+    return [program, "convert"] + inputs + ["-o", folder, "--to", "md", "--force", "-q"] + list(options)
+
+
+def bench_text(program, folder):
+    print("text: 100 born-digital pages to Markdown, one worker")
+    pdf = join(folder, 100)
+    peer = min(timed(["pdftotext", pdf, os.path.join(folder, "peer.txt")]) for _ in range(3))
+    ours = min(timed(convert(program, [pdf], os.path.join(folder, "t"), "--jobs", "1", "--engine", "text"))
+               for _ in range(3))
+    row("pdftotext, ms a page", "%.2f" % (peer * 10))
+    row("docmill, ms a page", "%.2f" % (ours * 10))
+    row("docmill / pdftotext", "%.2f" % (ours / peer), "at most 4")
+
+
+def bench_ocr(program, folder):
+    print("ocr: 8 pages of English, 300 dpi")
+    pdf = join(folder, 8)
+    subprocess.run(["pdftoppm", "-r", "300", "-gray", "-png", pdf, os.path.join(folder, "page")], check=True)
+    pages = sorted(glob.glob(os.path.join(folder, "page*.png")))
+    one_thread = dict(os.environ, OMP_THREAD_LIMIT="1")
+
+    def tesseract():
+        return sum(timed(["tesseract", p, os.path.join(folder, "peer"), "-l", "eng"], env=one_thread) for p in pages)
+
+    def docmill(jobs):
+        out = os.path.join(folder, "o%d" % jobs)
+        return timed(convert(program, pages, out, "--jobs", str(jobs), "--lang", "eng"))
+
+    peer, one, two = [min(f() for _ in range(2)) for f in (tesseract, lambda: docmill(1), lambda: docmill(2))]
+    n = len(pages)
+    row("tesseract, one thread, pages/s", "%.2f" % (n / peer))
+    row("docmill, one worker, pages/s", "%.2f" % (n / one))
+    row("docmill, two workers, pages/s", "%.2f" % (n / two))
+    row("one worker / tesseract", "%.2f" % (peer / one), "at least 0.95")
+    row("two workers / tesseract (on %d cores)" % os.cpu_count(), "%.2f" % (peer / two), "at least 1.8")
+
+
+def family(root):
+    """The process ids of root and all below it."""
+    parents = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            parents.setdefault(int(fields[1]), []).append(int(path.split("/")[2]))
+        except OSError:
+            pass
+    found, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += parents.get(pid, [])
+    return found
+
+
+def memory_mb(pid):
+    """Resident memory without what is shared with other processes, and the peak of all of it."""
+    own = peak = 0
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            for line in f:
+                if line.startswith("RssAnon:"):
+                    own = int(line.split()[1]) / 1024
+                if line.startswith("VmHWM:"):
+                    peak = int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return own, peak
+
+
+def bench_size(program, folder):
+    n_pages = int(os.environ.get("BENCH_PAGES", "10000"))
+    print("size: %d pages in one document, to Markdown, HTML, DOCX and JSON" % n_pages)
+    pdf = join(folder, n_pages)
+    command = [program, "convert", pdf, "-o", os.path.join(folder, "s"), "--to", "md,html,docx,json", "-q", "--jobs", "1"]
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    samples = {}  # pid -> [(time, own MB, peak MB)]
+    while process.poll() is None:
+        now = time.monotonic() - start
+        for pid in family(process.pid):
+            own, peak = memory_mb(pid)
+            if peak:
+                samples.setdefault(pid, []).append((now, own, peak))
+        time.sleep(0.1)
+    wall = time.monotonic() - start
+    row("exit code", str(process.returncode), "0")
+    row("wall, s", "%.1f" % wall)
+    row("ms a page", "%.2f" % (wall * 1000 / n_pages))
+    for pid, series in sorted(samples.items()):
+        if len(series) < 5:
+            continue
+        early = [own for t, own, _ in series if t - series[0][0] <= 0.1 * (series[-1][0] - series[0][0])]
+        name = "supervisor" if pid == process.pid else "process %d" % (pid - process.pid)
+        quarters = [series[min(len(series) - 1, len(series) * k // 4)][1] for k in range(1, 5)]
+        row("%s: own memory after 1/10, 1/4, 2/4, 3/4, end, MB" % name,
+            " ".join("%.0f" % v for v in [early[-1]] + quarters), "flat")
+        row("%s: peak with shared and mapped pages, MB" % name, "%.0f" % series[-1][2])
+
+
+def main():
+    program = os.path.abspath(os.path.join(sys.argv[1], "docmill"))
+    missing = [t for t in ("qpdf", "pdftotext", "pdftoppm", "tesseract") if not shutil.which(t)]
+    if missing:
+        sys.exit("bench: not installed: " + ", ".join(missing))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, bench in (("text", bench_text), ("ocr", bench_ocr), ("size", bench_size)):
+            if name in sys.argv[2:] or not sys.argv[2:]:
+                bench(program, folder)
+
+
+main()
