@@ -78,7 +78,8 @@ deps:
 	tests/deps $(BUILD_DEBS) $(RUN_DEBS)
 
 demo: deps
-	+$(MAKE) -j$(JOBS) all
+	@echo "building $(BUILD)/docmill"
+	+@$(MAKE) -s -j$(JOBS) all
 	samples/demo $(BUILD)
 
 # Tools of PyPI live in a folder of their own below build/, never in the system.
@@ -87,9 +88,10 @@ build/venv/done:
 
 check: deps
 	tests/deps --optional $(TEST_DEBS)
-	+-$(MAKE) build/venv/done
-	+$(MAKE) -j$(JOBS) SAN=$(SAN) all $(TEST_PROGRAMS)
-	PATH="$(CURDIR)/build/venv/bin:$$PATH" tests/run $(BUILD) $(TESTS)
+	+-@$(MAKE) -s build/venv/done
+	@echo "building $(BUILD)/docmill and the tests"
+	+@$(MAKE) -s -j$(JOBS) SAN=$(SAN) all $(TEST_PROGRAMS)
+	@PATH="$(CURDIR)/build/venv/bin:$$PATH" tests/run $(BUILD) $(TESTS)
 
 lint:
 	tests/deps --optional $(LINT_DEBS)
