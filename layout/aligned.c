@@ -688,7 +688,8 @@ enum verdict { ACCEPTED, TOO_WEAK, SOMETHING_ELSE };
 
 /* SOMETHING_ELSE: a list, contents or prose, and so are its parts. */
 static enum verdict judge(const struct maker *m, const struct evidence *e) {
-    int least = e->numbers >= 0.4f && m->n_cols > 2 ? 2 : 3;
+    bool terse = e->numbers >= 0.4f && m->n_cols > 2 && e->prose == 0 && e->mean_words <= 2.5f;
+    int least = terse ? 2 : 3;
     if (e->pages_last && m->n_cols <= 3 && e->mean_words >= 1.4f) return SOMETHING_ELSE;
     if (e->prose > 0.5f && e->numbers < 0.3f) return SOMETHING_ELSE;
     if (e->symbols > 0.4f) return SOMETHING_ELSE;

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "layout/chart.h"
 #include "layout/headings.h"
 #include "layout/script.h"
 #include "layout/survey.h"
@@ -256,7 +255,6 @@ static struct page_blocks page_blocks(struct analysis *a, const struct content *
     struct block *heads = NULL, *feet = NULL, **tail = &out.first;
     take_furniture(a, sheet, &heads, &feet);
     size_t n_solids = 0, cap = 0, n_lines;
-    charts_find(sheet);
     struct line **solids = add_tables(sheet, NULL, &n_solids, &cap);
     solids = add_pictures(sheet, solids, &n_solids, &cap);
     struct word **left = ARENA_ARRAY(arena, sheet->n_words + 1, struct word *);

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "layout/line.h"
-#include "layout/script.h"
-#include "layout/table.h"
+#include "layout/sheet.h"
 #include "util/arena.h"
 
 /* Seen along the bars: from foot to head; across them: lo to hi. */
@@ -15,7 +14,7 @@ struct bar {
     float lo, hi, foot, head;
 };
 
-enum { MAX_BARS = 600, MAX_CHARTS = 32 };
+enum { MAX_BARS = 600 };
 
 static bool close_to(float a, float b, float tolerance) {
     return fabsf(a - b) <= tolerance;
@@ -79,13 +78,36 @@ static struct row_of_bars like(const struct bar *bars, size_t n, size_t i) {
     return row;
 }
 
+static bool number_value(const struct word *w, double *value) {
+    double v = 0, scale = 0;
+    int digits = 0;
+    for (size_t i = 0; i < w->text.n; i++) {
+        char ch = w->text.s[i];
+        if (ch >= '0' && ch <= '9') {
+            digits++;
+            if (scale > 0)
+                v += (ch - '0') * scale, scale /= 10;
+            else
+                v = v * 10 + (ch - '0');
+        } else if (ch == '.' && scale == 0) {
+            scale = 0.1;
+        } else if (ch != ',' && ch != '%' && ch != '$' && ch != '-') {
+            return false;
+        }
+    }
+    *value = w->text.n && w->text.s[0] == '-' ? -v : v;
+    return digits > 0 && digits <= 12;
+}
+
 /* Lets the hull take in the labels that touch it: axis numbers, names below, the legend. */
 static struct rect with_labels(struct line *const *lines, size_t n, struct rect hull) {
     for (int round = 0; round < 4; round++) {
         struct rect grown = hull;
         for (size_t i = 0; i < n; i++) {
             const struct line *l = lines[i];
-            float reach = 1.8f * l->size;
+            double value;
+            bool number = l->n_words == 1 && number_value(l->words[0], &value);
+            float reach = (number ? 3.0f : 1.8f) * l->size;
             if (l->n_words > 6 || l->n_chars > 40) continue;
             if (l->bbox.x0 > hull.x1 + reach || l->bbox.x1 < hull.x0 - reach ||
                 l->bbox.y0 > hull.y1 + reach || l->bbox.y1 < hull.y0 - reach)
@@ -117,27 +139,6 @@ static struct rect with_frame(const struct sheet *sheet, struct rect hull) {
     return best;
 }
 
-static bool number_value(const struct word *w, double *value) {
-    double v = 0, scale = 0;
-    int digits = 0;
-    for (size_t i = 0; i < w->text.n; i++) {
-        char ch = w->text.s[i];
-        if (ch >= '0' && ch <= '9') {
-            digits++;
-            if (scale > 0)
-                v += (ch - '0') * scale, scale /= 10;
-            else
-                v = v * 10 + (ch - '0');
-        } else if (ch == '.' && scale == 0) {
-            scale = 0.1;
-        } else if (ch != ',' && ch != '%' && ch != '$' && ch != '-') {
-            return false;
-        }
-    }
-    *value = w->text.n && w->text.s[0] == '-' ? -v : v;
-    return digits > 0 && digits <= 12;
-}
-
 /* Numbers one below the other in equal steps, equally far apart: the scale of an axis. */
 static bool is_scale(const struct sheet *sheet, float x0, float x1, float y0, float y1) {
     enum { MAX = 40 };
@@ -166,28 +167,30 @@ static bool is_scale(const struct sheet *sheet, float x0, float x1, float y0, fl
     return true;
 }
 
-static void add_picture(struct sheet *sheet, struct rect hull, size_t *cap) {
-    struct content *c = sheet->content;
-    if (sheet->n_charts < MAX_CHARTS) sheet->charts[sheet->n_charts++] = hull;
+struct finder {
+    struct sheet *sheet;
+    struct line **lines;
+    size_t n_lines;
+    size_t cap; // of the sheet's pictures
+};
+
+static void add_picture(struct finder *f, struct rect hull) {
+    struct content *c = f->sheet->content;
     for (size_t i = 0; i < c->n_pictures; i++) {
         struct picture *p = &c->pictures[i];
         float common = rect_area(rect_intersection(p->bbox, hull));
         if (common < 0.3f * rect_area(hull) && common < 0.6f * rect_area(p->bbox)) continue;
-        if (p->png.n == 0) p->bbox = rect_union(p->bbox, hull);
+        if (p->vector) p->bbox = rect_union(p->bbox, hull);
+        p->chart = p->vector;
         return; // known already, as a drawing
     }
-    if (*cap == 0) { // the list is the sheet's own copy, without room
-        struct picture *copy = ARENA_ARRAY(sheet->arena, c->n_pictures + 16, struct picture);
-        if (c->n_pictures) memcpy(copy, c->pictures, c->n_pictures * sizeof *copy);
-        c->pictures = copy;
-        *cap = c->n_pictures + 16;
-    }
-    c->pictures = arena_grow(sheet->arena, c->pictures, c->n_pictures, cap, sizeof *c->pictures);
-    c->pictures[c->n_pictures++] = (struct picture){.bbox = hull, .vector = true};
+    c->pictures =
+        arena_grow(f->sheet->arena, c->pictures, c->n_pictures, &f->cap, sizeof *c->pictures);
+    c->pictures[c->n_pictures++] = (struct picture){.bbox = hull, .vector = true, .chart = true};
 }
 
-static void find_bars(struct sheet *sheet, struct line *const *lines, size_t n_lines, bool lying,
-                      size_t *cap) {
+static void find_bars(struct finder *f, bool lying) {
+    struct sheet *sheet = f->sheet;
     struct bar *bars = ARENA_ARRAY(sheet->arena, MAX_BARS, struct bar);
     size_t n = collect_bars(sheet, lying, bars);
     qsort(bars, n, sizeof *bars, by_lo);
@@ -208,13 +211,13 @@ static void find_bars(struct sheet *sheet, struct line *const *lines, size_t n_l
         for (size_t k = 0; k < n; k++)
             used[k] = used[k] || (bars[k].lo >= h->lo - 1 && bars[k].hi <= h->hi + 1 &&
                                   close_to(bars[k].foot, h->foot, 2));
-        add_picture(sheet, with_frame(sheet, with_labels(lines, n_lines, r)), cap);
+        add_picture(f, with_frame(sheet, with_labels(f->lines, f->n_lines, r)));
     }
 }
 
 /* Grid lines of one length, evenly spaced, with a scale beside them and no table's text between. */
-static void find_grids(struct sheet *sheet, struct line *const *lines, size_t n_lines,
-                       size_t *cap) {
+static void find_grids(struct finder *f) {
+    struct sheet *sheet = f->sheet;
     for (size_t i = 0; i + 2 < sheet->n_h; i++) {
         const struct segment *top = &sheet->h[i];
         if (top->b - top->a < 5 * sheet->body) continue;
@@ -234,18 +237,25 @@ static void find_grids(struct sheet *sheet, struct line *const *lines, size_t n_
         bool left = is_scale(sheet, r.x0 - 6 * b, r.x0 + 0.2f * b, r.y0 - b, r.y1 + b);
         bool right = is_scale(sheet, r.x1 - 0.2f * b, r.x1 + 6 * b, r.y0 - b, r.y1 + b);
         if (!left && !right) continue;
-        add_picture(sheet, with_frame(sheet, with_labels(lines, n_lines, r)), cap);
+        add_picture(f, with_frame(sheet, with_labels(f->lines, f->n_lines, r)));
         while (i + 1 < sheet->n_h && sheet->h[i + 1].pos <= last) i++;
     }
 }
 
-void charts_find(struct sheet *sheet) {
-    size_t n, cap = 0;
-    if (sheet->content->n_fills < 3 && sheet->n_h < 3) return;
-    sheet->charts = ARENA_ARRAY(sheet->arena, MAX_CHARTS, struct rect);
-    struct line **lines =
-        lines_from_words(sheet->arena, sheet->content, sheet->words, sheet->n_words, 1.0f, &n);
-    find_bars(sheet, lines, n, false, &cap);
-    find_bars(sheet, lines, n, true, &cap);
-    find_grids(sheet, lines, n, &cap);
+void charts_find(struct content *content, struct arena *arena) {
+    if (content->n_fills < 3 && content->n_rules < 3 && content->n_pictures == 0) return;
+    struct finder f = {.sheet = sheet_new(arena, content, 0)};
+    struct content *c = f.sheet->content;
+    f.cap = c->n_pictures;
+    f.lines = lines_from_words(arena, c, f.sheet->words, f.sheet->n_words, 1.0f, &f.n_lines);
+    find_bars(&f, false);
+    find_bars(&f, true);
+    find_grids(&f);
+    for (size_t i = 0; i < c->n_pictures; i++) {
+        struct picture *p = &c->pictures[i];
+        if (p->vector && !p->chart) p->bbox = with_labels(f.lines, f.n_lines, p->bbox);
+        p->bbox = sheet_back(f.sheet, p->bbox);
+    }
+    content->pictures = c->pictures;
+    content->n_pictures = c->n_pictures;
 }

@@ -5,10 +5,13 @@
 #ifndef LAYOUT_CHART_H
 #define LAYOUT_CHART_H
 
-#include "layout/sheet.h"
+#include "layout/content.h"
 
-/* Adds the charts it finds to the sheet's pictures: bars of one width that stand on one line, and
- * evenly spaced grid lines with numbers in steps at one end; with the labels that belong to them. */
-void charts_find(struct sheet *sheet);
+struct arena;
+
+/* Adds the charts it finds to the content's pictures: bars of one width that stand on one line, and
+ * evenly spaced grid lines with numbers in steps at one end. Drawings grow by the labels that belong
+ * to them, so that a picture cut out shows its scale. */
+void charts_find(struct content *content, struct arena *arena);
 
 #endif

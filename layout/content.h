@@ -59,6 +59,7 @@ struct fill {
 /* A picture, or a cluster of drawing that is no table: a chart, a diagram. */
 struct picture {
     struct rect bbox;
+    bool chart;     // drawn bars or curves on a scale: no table is looked for in it
     bool vector;    // made of paths
     struct str png; // cut out; empty when it was too small or cutting was not asked for
     int width_px, height_px;

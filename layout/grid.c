@@ -533,9 +533,11 @@ static struct raw_table *grid_table(struct sheet *sheet, struct grid *g) {
         box = rect_union(box, (struct rect){g->h[i].a, g->h[i].pos, g->h[i].b, g->h[i].pos});
     for (size_t i = 0; i < g->n_v; i++)
         box = rect_union(box, (struct rect){g->v[i].pos, g->v[i].a, g->v[i].pos, g->v[i].b});
-    for (size_t i = 0; i < sheet->n_charts; i++)
-        if (rect_area(rect_intersection(sheet->charts[i], box)) > 0.5f * rect_area(box))
+    for (size_t i = 0; i < sheet->content->n_pictures; i++) {
+        const struct picture *p = &sheet->content->pictures[i];
+        if (p->chart && rect_area(rect_intersection(p->bbox, box)) > 0.5f * rect_area(box))
             return NULL;
+    }
     const struct word **words = ARENA_ARRAY(sheet->arena, sheet->n_words + 1, const struct word *);
     size_t n = (size_t)words_in(sheet, box, words);
     if (n < 2) return NULL;

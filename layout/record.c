@@ -74,7 +74,7 @@ static void put_word(struct buf *out, const struct word *w) {
 
 static void put_picture(struct buf *out, const struct picture *p) {
     put_rect(out, p->bbox);
-    put_int(out, p->vector);
+    put_int(out, p->vector | p->chart << 1);
     put_str(out, p->png);
     put_int(out, p->width_px);
     put_int(out, p->height_px);
@@ -241,7 +241,9 @@ static struct word get_word(struct cursor *in, const struct content *c) {
 static struct picture get_picture(struct cursor *in) {
     struct picture p = {0};
     p.bbox = get_rect(in);
-    p.vector = get_int(in, 0, 1);
+    int kind = get_int(in, 0, 3);
+    p.vector = kind & 1;
+    p.chart = kind >> 1;
     p.png = get_bytes(in);
     p.width_px = get_int(in, 0, 1 << 20);
     p.height_px = get_int(in, 0, 1 << 20);

@@ -32,8 +32,6 @@ struct sheet {
     size_t n_words;
     struct word **others; // those that do not: labels along an axis, stamps in the margin
     size_t n_others;
-    struct rect *charts; // found by charts_find(): no tables in there
-    size_t n_charts;
     struct segment *h, *v; // rulings, merged, sorted by pos
     size_t n_h, n_v;
 };

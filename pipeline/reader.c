@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "layout/chart.h"
 #include "pipeline/image.h"
 #include "pipeline/ocr.h"
 #include "pipeline/pdf.h"
@@ -291,6 +292,7 @@ static struct content *use_text_layer(struct reader *r, int number, struct plan 
     content->info.engine = ENGINE_TEXT;
     content->info.reason = str_from(plan->reason);
     content->info.confidence = 1;
+    charts_find(content, arena);
     if (r->options.figures) cut_figures(r, number, arena, content);
     return content;
 }
