@@ -12,6 +12,7 @@
 #define TESTS_PAGE_H
 
 #include "layout/analysis.h"
+#include "layout/chart.h"
 #include "layout/script.h"
 #include "util/arena.h"
 #include "util/buf.h"
@@ -154,6 +155,7 @@ static inline struct str pages_analyse(struct page *pages, size_t n) {
     struct error err = {0};
     struct analysis *a = analysis_new(NULL, 0);
     for (size_t i = 0; i < n; i++) {
+        charts_find(pages[i].content, pages[i].arena); // as the reader does
         pages[i].content->info.number = (int)i + 1;
         analysis_survey(a, pages[i].content);
     }

@@ -126,6 +126,20 @@ static void axes(struct page *p) { // grid lines of a chart with labels left and
     for (int r = 0; r < 6; r++) page_text(p, 55, 104 + 30 * (float)r, 10, 0, y[r]);
 }
 
+static void bars(struct page *p) {
+    // a chart: bars on one line, a scale beside them, names below
+    static const float heights[] = {40, 90, 60, 20};
+    static const char *const names[] = {"north", "east", "south", "west"}, *const scale[] = {
+                                                                               "0", "10", "20",
+                                                                               "30"};
+    for (int i = 0; i < 4; i++) {
+        float x = 120 + 50 * (float)i;
+        page_fill(p, x, 300 - heights[i], x + 30, 300);
+        page_text(p, x, 312, 8, 0, names[i]);
+        page_text(p, 100, 302 - 30 * (float)i, 8, 0, scale[i]);
+    }
+}
+
 static void multi_line(struct page *p) { // a cell of two lines stays one cell
     grid(p, 50, 100, 2, 2);
     cell(p, 50, 100, 0, 0, "Key");
@@ -158,6 +172,7 @@ static const struct {
      "T 5x3 h1\n  Country | 1990 | 2000\n  Norway | 4.2 | 4.5\n  Sweden | 8.6 | 8.9\n  Denmark | "
      "5.1 | 5.3\n  Finland | 5.0 | 5.2\n"},
     {"cell of two lines", multi_line, "T 2x2 h1\n  Key | Text\n  name | first line of the value\n"},
+    {"chart of bars", bars, "F 30 20 10 0 north east south west\n"},
     {"prose in two columns", prose_columns, NULL},
     {"contents page", contents, NULL},
     {"axes of a chart", axes, NULL},
