@@ -347,6 +347,9 @@ void text_put_line(struct text *text, const struct content *content, const struc
             float gap =
                 min_f(fabsf(w->bbox.x0 - before->bbox.x1), fabsf(before->bbox.x0 - w->bbox.x1));
             space = ((w->flags | before->flags) & WORD_SPACE_BEFORE) || gap > 0.12f * w->size;
+        } else if (before && rtl) {
+            // blanks of the source are put by readers that know left to right only
+            space = w->bbox.x0 - before->bbox.x1 > 0.12f * w->size;
         } else if (before) {
             space = word_gap_is_space(before, w);
         } else {

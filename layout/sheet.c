@@ -268,13 +268,35 @@ static void lower_drop_caps(struct sheet *sheet) {
     }
 }
 
-/* Bullets drawn as little discs: a round path in front of a line becomes the word it stands for. */
-static void read_bullets(struct sheet *sheet) {
-    struct content *c = sheet->content;
-    size_t n = 0, n_words = sheet->n_words;
-    struct word *bullets = ARENA_ARRAY(sheet->arena, c->n_curves + 1, struct word);
+/* A disc is made of arcs: small curves that touch are one. Returns the number of boxes. */
+static size_t join_curves(const struct content *c, float most, struct rect *out) {
+    size_t n = 0;
     for (size_t i = 0; i < c->n_curves; i++) {
         struct rect r = c->curves[i];
+        if (rect_width(r) > most || rect_height(r) > most) continue;
+        size_t k = 0;
+        for (; k < n; k++) {
+            struct rect u = rect_union(out[k], r);
+            bool touch = r.x0 <= out[k].x1 + 0.3f && r.x1 >= out[k].x0 - 0.3f &&
+                         r.y0 <= out[k].y1 + 0.3f && r.y1 >= out[k].y0 - 0.3f;
+            if (!touch || rect_width(u) > most || rect_height(u) > most) continue;
+            out[k] = u;
+            break;
+        }
+        if (k == n) out[n++] = r;
+    }
+    return n;
+}
+
+/* Bullets drawn as little discs: a round path in front of a line becomes the word it stands for. */
+static void read_bullets(struct sheet *sheet) {
+    const struct content *c = sheet->content;
+    struct rect *discs = ARENA_ARRAY(sheet->arena, c->n_curves + 1, struct rect);
+    size_t n_discs = join_curves(c, 0.7f * sheet->body, discs);
+    size_t n = 0, n_words = sheet->n_words;
+    struct word *bullets = ARENA_ARRAY(sheet->arena, n_discs + 1, struct word);
+    for (size_t i = 0; i < n_discs; i++) {
+        struct rect r = discs[i];
         float d = fmaxf(rect_width(r), rect_height(r));
         if (d <= 0 || d > 0.7f * sheet->body || d < 0.15f * sheet->body ||
             fabsf(rect_width(r) - rect_height(r)) > 0.2f * d)
