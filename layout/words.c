@@ -248,9 +248,36 @@ static void join_tracking(struct content *c, struct arena *arena) {
     c->n_words = out;
 }
 
+/* Some fonts draw ideographs half as large as their size says. An ideograph is as wide as it is
+ * high, so the widths give the size away; what is set in such a style is scaled with it. */
+static const struct glyph *true_sizes(const struct content *content, const struct glyph *glyphs,
+                                      size_t n, struct arena *arena) {
+    float *sum = ARENA_ARRAY(arena, content->n_styles + 1, float);
+    size_t *count = ARENA_ARRAY(arena, content->n_styles + 1, size_t);
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct glyph *g = &glyphs[i];
+        if (g->vertical || g->angle || !(g->size > 0) || !char_is_ideograph(g->code_points[0]))
+            continue;
+        sum[g->style] += rect_width(g->bbox) / g->size;
+        count[g->style]++;
+        any = true;
+    }
+    if (!any) return glyphs;
+    struct glyph *scaled = ARENA_ARRAY(arena, n, struct glyph);
+    memcpy(scaled, glyphs, n * sizeof *scaled);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = count[glyphs[i].style];
+        float factor = k >= 3 ? sum[glyphs[i].style] / (float)k : 1;
+        if (factor > 0.2f && factor < 0.75f) scaled[i].size *= factor;
+    }
+    return scaled;
+}
+
 void words_from_glyphs(struct content *content, const struct glyph *glyphs, size_t n,
                        struct arena *arena) {
     struct builder b = {content, arena, 0};
+    glyphs = true_sizes(content, glyphs, n, arena);
     content->words = NULL;
     content->n_words = 0;
     struct glyph *run = ARENA_ARRAY(arena, n ? n : 1, struct glyph);
