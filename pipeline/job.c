@@ -25,9 +25,10 @@ enum {
     MAX_ATTEMPTS = 2,
     MAX_STRAYS = 3,
     ERRORS_KEPT = 4096,
-    CHUNK_MS = 250,      // of work handed out at once
-    CHUNK_MAX = 64,      // pages
-    SILENCE_MS = 120000, // between two signs of life of an assembly
+    CHUNK_MS = 250,       // of work handed out at once
+    CHUNK_MAX = 64,       // pages
+    RECYCLE_AFTER = 2000, // pages: what libraries keep of each would add up in a worker
+    SILENCE_MS = 120000,  // between two signs of life of an assembly
     OPEN_CPU_MS = 60000,
 };
 
@@ -101,7 +102,8 @@ struct crew {
         size_t at, end; // indices into slots
     } runs[2];          // the one at work, the next
     int n_runs;
-    bool has_page; // runs[0].at is in hand
+    size_t n_pages; // handed out to it
+    bool has_page;  // runs[0].at is in hand
     int64_t page_since_ms;
 };
 
@@ -457,7 +459,8 @@ static void feed(struct crew *crew) {
     struct job *job = crew->job;
     bool was_idle = crew->n_runs == 0;
     bool is_fresh = crew->is_alone;
-    while (crew->has_opened && crew->n_runs < 2 && job->phase == PHASE_READING) {
+    while (crew->has_opened && crew->n_runs < 2 && job->phase == PHASE_READING &&
+           crew->n_pages < RECYCLE_AFTER) {
         if (is_fresh && crew->n_runs > 0) break;
         struct run run = take_run(job, is_fresh);
         if (run.at == run.end) break;
@@ -465,6 +468,7 @@ static void feed(struct crew *crew) {
         buf_open(&payload, 64);
         wire_put_u32(&payload, (uint32_t)job->slots[run.end - 1].number);
         crew->runs[crew->n_runs++] = run;
+        crew->n_pages += run.end - run.at;
         helper_send(crew->helper, FRAME_READ, (uint32_t)job->slots[run.at].number,
                     buf_str(&payload));
         buf_close(&payload);

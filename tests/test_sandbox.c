@@ -140,6 +140,7 @@ static int probe_big_file(void) {
         if (write(4, chunk, sizeof chunk) < 0) return errno == EFBIG ? LIMITED : REFUSED;
     return GOT_THROUGH;
 }
+#if !defined __SANITIZE_ADDRESS__ // whose shadow memory is beyond any limit
 static int probe_memory(void) {
     for (int i = 0; i < 64; i++)
         if (mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -147,6 +148,7 @@ static int probe_memory(void) {
             return LIMITED;
     return GOT_THROUGH;
 }
+#endif
 
 static const struct {
     const char *name;
