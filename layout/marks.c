@@ -152,6 +152,14 @@ static const char *const caption_words[] = {
     "graphique", "рис.",    "рисунок", "таблица", "図",      "表",           "图",      "圖",
     "그림",      "표",      "شكل",     "جدول",    "rysunek", "obrázek",      "tabulka"};
 
+/* "Figure 1 shows loans": a sentence that begins with a figure, not the caption under it. */
+static bool goes_on_small(struct str text, size_t at) {
+    while (at < text.n && (char_is_digit((unsigned char)text.s[at]) || strchr(".-", text.s[at])))
+        at++;
+    if (at >= text.n || text.s[at] != ' ') return false;
+    return char_is_lower(str_first_char(str_sub(text, at + 1, text.n)));
+}
+
 bool text_is_caption(struct str text) {
     char low[64];
     size_t n = text.n < sizeof low ? text.n : sizeof low;
@@ -170,7 +178,7 @@ bool text_is_caption(struct str text) {
              (rest.s[k + 1] >= '0' && rest.s[k + 1] <= '9')))
             k++;
         while (k < rest.n && (rest.s[k] == '.' || rest.s[k] == '-')) k++;
-        if (k < rest.n && rest.s[k] >= '0' && rest.s[k] <= '9') return true;
+        if (k < rest.n && rest.s[k] >= '0' && rest.s[k] <= '9') return !goes_on_small(text, at + k);
         size_t r = 0;
         while (r < rest.n && strchr("ivx", rest.s[r])) r++;
         if (r > 0 && (r == rest.n || strchr(".: ", rest.s[r])) && at > word.n) return true;

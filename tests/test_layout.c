@@ -189,6 +189,7 @@ static const struct {
     {"Figures are cut out", false},
     {"\xe5\x9b\xbe 1 \xe7\xbb\x93\xe6\x9e\x84", true},
     {"Table 1.", true},
+    {"Figure 1 shows loans", false},
 };
 
 static void test_pages(void) {
