@@ -221,7 +221,7 @@ static enum status open_all(struct ask *a, struct error *err) {
     TRY(tokenizer_load(checkpoint_folder(a->m->checkpoint), &a->t, err));
     engine.n_tokens = tokenizer_size(a->t);
     // Room for the largest pictures the processor makes, as far as the model's own context goes.
-    size_t pixels_a_token = 32 * 32, most = (size_t)a->m->config.image.max_pixels / pixels_a_token;
+    size_t pixels_a_token = 1024, most = (size_t)a->m->config.image.max_pixels / pixels_a_token;
     int n_pictures = a->questions[0].n_files ? a->questions[0].n_files : 1;
     size_t context =
         (most < 4096 ? most : 4096) * (size_t)n_pictures + (size_t)o->max_tokens + 4096;

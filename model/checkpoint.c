@@ -126,7 +126,7 @@ static enum status check_range(struct tensor *t, const struct range *range,
         return fail(err, STATUS_FORMAT, "%llu bytes of data, its shape and dtype want %llu",
                     (unsigned long long)(range->end - range->begin), (unsigned long long)bytes);
     t->data = (void *)(data + range->begin);
-    if ((uintptr_t)t->data % range->bytes)
+    if (range->bytes == 0 || (uintptr_t)t->data % range->bytes)
         return fail(err, STATUS_UNSUPPORTED, "its data are not aligned to its dtype");
     return STATUS_OK;
 }

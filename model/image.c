@@ -120,7 +120,7 @@ static bool taps_make(struct taps *t, int n_in, int n_out) {
     double scale = (double)n_in / n_out;
     t->max_n = (int)(4 * fmax(scale, 1)) + 3;
     size_t count = (size_t)n_out * (size_t)t->max_n;
-    double *exact = malloc(count * sizeof *exact);
+    double *exact = calloc(count, sizeof *exact);
     t->from = malloc((size_t)n_out * sizeof *t->from);
     t->n = malloc((size_t)n_out * sizeof *t->n);
     t->weight = malloc(count * sizeof *t->weight);
@@ -215,8 +215,10 @@ enum status clip_plan_make(const struct clip_request *r, struct clip_plan *out, 
         out->indices[i] = r->all_frames ? i : (int)nearbyint(i == n - 1 ? last : i * step);
     if (n % 2) out->indices[n] = out->indices[n - 1];
     // Divided before they are added: one division at the end prints another digit now and then.
-    for (int j = 0; j < out->n_pairs; j++)
-        out->seconds[j] = (out->indices[2 * j] / r->fps + out->indices[2 * j + 1] / r->fps) / 2;
+    for (int j = 0; j < out->n_pairs; j++) {
+        const int *pair = out->indices + (size_t)j * 2;
+        out->seconds[j] = (pair[0] / r->fps + pair[1] / r->fps) / 2;
+    }
     return STATUS_OK;
 }
 
@@ -234,7 +236,7 @@ int grid_tokens(struct grid grid, int merge) {
 
 static enum status patches_new(struct patches *p, struct grid grid, int patch, struct error *err) {
     size_t n = (size_t)grid.t * (size_t)grid.h * (size_t)grid.w;
-    size_t row = 2 * 3 * (size_t)patch * (size_t)patch;
+    size_t side = (size_t)patch, row = 6 * side * side;
     float *values = n <= SIZE_MAX / sizeof *values / row ? malloc(n * row * sizeof *values) : NULL;
     if (!values) return fail(err, STATUS_NOMEM, "no memory for %zu patches", n);
     *p = (struct patches){grid, tensor_2d(DTYPE_F32, values, n, row)};

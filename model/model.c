@@ -272,7 +272,7 @@ static void bind_patch_embed(struct binder *b) {
     struct model *m = b->m;
     const struct config_vision *c = &m->config.vision;
     const char *name = "model.visual.patch_embed.proj.weight";
-    size_t side = (size_t)c->patch, row = 3 * 2 * side * side, hidden = (size_t)c->hidden;
+    size_t side = (size_t)c->patch, row = 6 * side * side, hidden = (size_t)c->hidden;
     const struct tensor *t = find_shaped(b, name, (size_t[]){hidden, 3, 2, side, side}, 5);
     m->patch_embed = (struct weight){.n_out = hidden, .n_in = row, .stride = row};
     if (t && is_float(t->dtype)) {

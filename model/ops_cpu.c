@@ -115,7 +115,7 @@ static void widen_block(const struct kernels *k, const struct weight *w, size_t 
 static void product_task(void *context, size_t task, int worker) {
     const struct product *p = context;
     const struct kernels *k = p->dev->kernels;
-    float *block = scratch_of(p->dev, worker), *acc = block + BLOCK_OUT * BLOCK_IN;
+    float *block = scratch_of(p->dev, worker), *acc = block + (size_t)BLOCK_OUT * BLOCK_IN;
     size_t o = task % p->n_out_blocks * p->block_out, first = task / p->n_out_blocks * BLOCK_ROW;
     size_t n_out = least(p->block_out, p->w->n_out - o),
            n = least(BLOCK_ROW, p->x->shape[0] - first);
@@ -241,7 +241,7 @@ static struct share make_share(const struct attention *a, const struct attend_it
     s.from = task % n_blocks * a->n_query;
     s.n = least(a->n_query, all - s.from);
     s.q = scratch, s.o = s.q + queries, s.k = s.o + queries, s.v = s.k + keys, s.p = s.v + keys;
-    s.top = s.p + TILE_X * 64, s.sum = s.top + a->n_query;
+    s.top = s.p + (size_t)TILE_X * 64, s.sum = s.top + a->n_query;
     return s;
 }
 
@@ -313,8 +313,8 @@ static void walk_keys(const struct attention *a, const struct share *s, size_t n
             a->dev->kernels->dots(s->p, 64, s->q + i * a->padded, a->padded, s->k, DTYPE_F32,
                                   a->padded, n_x, n, a->padded);
             for (int x = 0; x < n_x; x++)
-                keep[x] =
-                    soften(a, s, i + (size_t)x, s->p + x * 64, sees(a, s, i + (size_t)x, t, n));
+                keep[x] = soften(a, s, i + (size_t)x, s->p + (size_t)x * 64,
+                                 sees(a, s, i + (size_t)x, t, n));
             a->dev->kernels->blend(s->o + i * a->padded, keep, s->p, 64, s->v, n_x, n, a->padded);
         }
     }
@@ -349,7 +349,7 @@ static void attention_task(void *context, size_t task, int worker) {
 static void run_attention(struct attention *a) {
     a->padded = round_up(a->d, LANES);
     // As many as fit, in whole tiles: q, o and the sums of each, beside 64 keys and values.
-    size_t room = OPS_CPU_SCRATCH - 2 * KV_PAGE_TOKENS * a->padded - TILE_X * 64;
+    size_t room = OPS_CPU_SCRATCH - a->padded * KV_PAGE_TOKENS * 2 - (size_t)TILE_X * 64;
     a->n_query = least(MOST_QUERIES, room / (2 * a->padded + 2) / TILE_X * TILE_X);
     size_t *first = mem_alloc(mem_product(a->n_items + 1, sizeof *first));
     size_t group = (size_t)(a->n_heads / a->n_kv_heads);

@@ -114,13 +114,13 @@ int positions_axis_of_slot(const struct config_text *t, int slot) {
 
 static void turn(float position, float frequency, float factor, float *c, float *s) {
     float angle = position * frequency;
-    *c = (float)cos(angle) * factor;
-    *s = (float)sin(angle) * factor;
+    *c = (float)cos((double)angle) * factor;
+    *s = (float)sin((double)angle) * factor;
 }
 
 void positions_text_angles(const struct config_text *t, const struct positions *p, size_t from,
                            size_t n, float *cos_out, float *sin_out) {
-    float frequencies[512];
+    float frequencies[512] = {0};
     float factor = positions_text_frequencies(t, frequencies);
     int slots = t->head_dim / 2;
     for (size_t r = 0; r < n; r++)
@@ -132,7 +132,7 @@ void positions_text_angles(const struct config_text *t, const struct positions *
 }
 
 void positions_vision_angles(struct grid g, int head_dim, float *cos_out, float *sin_out) {
-    float frequencies[16384];
+    float frequencies[16384] = {0};
     int nf = head_dim / 4;
     positions_vision_frequencies(head_dim, frequencies);
     for (int s = 0; s < g.h * g.w; s++) {

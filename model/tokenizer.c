@@ -344,7 +344,7 @@ static enum status read_merges(struct loader *l) {
     for (uint32_t rank = 0; status == STATUS_OK; rank++) {
         enum json_event event = json_pull_next(&p);
         if (event == JSON_ARRAY_END) break;
-        struct str left, right;
+        struct str left = {0}, right = {0};
         status = read_merge(l, &p, event, &left, &right);
         if (status != STATUS_OK) break;
         joined = mem_realloc(joined, left.n + right.n + 1);

@@ -145,7 +145,8 @@ static enum status read_grid(const struct json_tree *list, size_t i, struct grid
                              struct error *err) {
     const struct json_tree *g = json_is(list, JSON_ARRAY) ? list->first : NULL;
     while (g && i--) g = g->next;
-    if (!json_is(g, JSON_ARRAY) || g->n != 3) return fail(err, STATUS_FORMAT, "a grid is missing");
+    if (!g || !json_is(g, JSON_ARRAY) || g->n != 3)
+        return fail(err, STATUS_FORMAT, "a grid is missing");
     double t = json_as_number(g->first, 0), h = json_as_number(g->first->next, 0);
     double w = json_as_number(g->first->next->next, 0);
     if (!(t >= 1 && h >= 1 && w >= 1 && t * h * w <= 1 << 24))
@@ -165,7 +166,7 @@ static enum status read_stored(struct run_case *c, struct str name, const struct
     struct checkpoint *file = NULL;
     TRY(checkpoint_open_file(path.s, &file, err));
     const struct tensor *p = checkpoint_find(file, "patches");
-    size_t row = 3 * 2 * (size_t)config->vision.patch * (size_t)config->vision.patch;
+    size_t side = (size_t)config->vision.patch, row = 6 * side * side;
     enum status status;
     if (!p || p->dtype != DTYPE_U8 ||
         tensor_count(p) != (size_t)grid.t * (size_t)grid.h * (size_t)grid.w * row)

@@ -122,8 +122,7 @@ static void test_headers(struct arena *arena) {
         for (size_t cut = 0; cut < total; cut++) {
             unsigned char *part = mem_alloc(cut);
             memcpy(part, file, cut);
-            if (checkpoint_parse(arena, part, cut, &entries, &count, NULL) == STATUS_OK)
-                n_read++;
+            if (checkpoint_parse(arena, part, cut, &entries, &count, NULL) == STATUS_OK) n_read++;
             mem_free(part);
         }
         CHECK(n_read == (i == 4), "%s: %d prefixes are read", headers[i].name, n_read);
