@@ -1,4 +1,6 @@
 /* tests/test_layout.c - pages made by hand: order, paragraphs, lists, headings, furniture, joins. */
+#include <stdlib.h>
+
 #include "layout/blocks.h"
 #include "tests/check.h"
 #include "tests/page.h"
@@ -242,6 +244,53 @@ static void test_scale(void) {
         }
 }
 
+/* Pages made by chance: whatever lies on them, no word is lost and none is doubled. */
+static void test_chance(void) {
+    enum { PAGES = 400 };
+    srand(7);
+    for (int round = 0; round < PAGES; round++) {
+        struct page p = page_begin(600, 800);
+        int n_words = rand() % 120, columns = 1 + rand() % 4;
+        bool grid = rand() % 2;
+        for (int i = 0; i < n_words; i++) {
+            char token[16];
+            snprintf(token, sizeof token, "w%dx", i);
+            float size = grid ? 10 : (float)(4 + rand() % 30);
+            float x = grid ? (float)(rand() % columns) * 140 + 20 : (float)(rand() % 560);
+            float y = grid ? (float)(20 + 13 * (rand() % 58)) : (float)(10 + rand() % 780);
+            page_text(&p, x, y, size, rand() % 9 == 0 ? SPAN_BOLD : 0, token);
+            if (rand() % 40 == 0) p.content->words[p.content->n_words - 1].angle = 90;
+        }
+        for (int i = rand() % 30; i > 0; i--) {
+            float a = (float)(rand() % 600), b = (float)(rand() % 800), l = (float)(rand() % 400);
+            if (rand() % 2)
+                page_rule(&p, a, b, a + l, b);
+            else
+                page_rule(&p, a, b, a, b + l);
+        }
+        for (int i = rand() % 20; i > 0; i--) {
+            float a = (float)(rand() % 500), b = (float)(rand() % 700);
+            page_fill(&p, a, b, a + (float)(rand() % 200), b + (float)(rand() % 60));
+        }
+        if (rand() % 3 == 0) page_picture(&p, 100, 100, 300, (float)(200 + rand() % 500));
+        struct str got = page_analyse(&p);
+        int wrong = 0;
+        for (int i = 0; i < n_words; i++) {
+            char token[16];
+            int n = snprintf(token, sizeof token, "w%dx", i), found = 0;
+            for (struct str rest = got; rest.n;) {
+                size_t at = str_find(rest, (struct str){token, (size_t)n});
+                found += at < rest.n;
+                rest = str_sub(rest, at + 1, rest.n);
+            }
+            wrong += found != 1;
+        }
+        CHECK(wrong == 0, "page %d by chance: %d of %d words lost or doubled", round, wrong,
+              n_words);
+        page_end(&p);
+    }
+}
+
 int main(void) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct page p = page_begin(612, 792);
@@ -262,5 +311,6 @@ int main(void) {
         CHECK(text_is_caption(str_from(captions[i].text)) == captions[i].want, "caption: %s",
               captions[i].text);
     test_pages();
+    test_chance();
     return check_end("layout");
 }
