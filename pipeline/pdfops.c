@@ -173,6 +173,20 @@ void pdfops_close(struct pdfops *ops) {
     mem_free(ops);
 }
 
+enum status pdfops_rewrite(struct pdfops *ops, struct buf *out, struct error *err) {
+    qpdf_data q = ops->q;
+    qpdf_init_write_memory(q);
+    qpdf_set_preserve_encryption(q, QPDF_FALSE);
+    qpdf_set_stream_data_mode(q, qpdf_s_preserve);
+    qpdf_set_static_ID(q, QPDF_TRUE);
+    qpdf_write(q);
+    if (drop_errors(q)) return fail(err, STATUS_FORMAT, "damaged PDF: it cannot be repaired");
+    size_t n = qpdf_get_buffer_length(q);
+    buf_put(out, (struct str){(const char *)qpdf_get_buffer(q), n});
+    return out->status == STATUS_OK ? STATUS_OK
+                                    : fail(err, out->status, "the repaired PDF is too large");
+}
+
 int pdfops_n_pages(const struct pdfops *ops) {
     return ops->n_pages;
 }

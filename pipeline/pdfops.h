@@ -90,6 +90,10 @@ enum status pdfops_open(struct str bytes, const char *password, struct pdfops **
                         struct error *err);
 void pdfops_close(struct pdfops *ops); // NULL is fine
 
+/* The document written anew, for readers that cannot repair it themselves; appended to out.
+ * Errors: FORMAT, NOMEM (out is full). */
+enum status pdfops_rewrite(struct pdfops *ops, struct buf *out, struct error *err);
+
 int pdfops_n_pages(const struct pdfops *ops);
 struct str pdfops_language(struct pdfops *ops, struct arena *arena); // /Lang; empty when not given
 

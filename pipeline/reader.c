@@ -41,11 +41,11 @@ struct reader {
     struct str bytes;
     const char *name;
     struct read_options options;
-    struct pdf *pdf;        // or
-    struct image *image;    // one of the two
-    struct pdfops *ops;     // of a PDF; NULL when qpdf cannot read it or disagrees with Poppler
-    struct ocr *ocr;        // opened when the first page needs it
-    struct error ops_error; // why ops is NULL
+    struct pdf *pdf;     // or
+    struct image *image; // one of the two
+    struct pdfops *ops;  // of a PDF; NULL when qpdf cannot read it or disagrees with Poppler
+    struct ocr *ocr;     // opened when the first page needs it
+    struct buf repaired; // the PDF as qpdf repaired it, when Poppler could not
 };
 
 /* ---- opening ---- */
@@ -61,17 +61,37 @@ const char *reader_kind(struct str head) {
     return has_pdf_header(head) ? "pdf" : NULL;
 }
 
+/* Where Poppler finds no pages, qpdf may: then Poppler gets what qpdf makes of the file. */
+static enum status open_repaired(struct reader *r, const char **password, struct error *err) {
+    enum { MAX_REPAIRED = 512 << 20 };
+    struct pdfops *ops;
+    struct error why;
+    enum status first = err->status;
+    if (pdfops_open(r->bytes, NULL, &ops, &why) != STATUS_OK) return first;
+    buf_open(&r->repaired, MAX_REPAIRED);
+    bool written = pdfops_n_pages(ops) > 0 && pdfops_rewrite(ops, &r->repaired, &why) == STATUS_OK;
+    pdfops_close(ops);
+    if (!written) return first;
+    struct str bytes = buf_str(&r->repaired);
+    if (pdf_open(bytes, NULL, 0, &r->pdf, password, &why) != STATUS_OK) return first;
+    r->bytes = bytes;
+    return STATUS_OK;
+}
+
 static enum status open_pdf(struct reader *r, struct error *err) {
     const char *password = NULL;
-    TRY(pdf_open(r->bytes, r->options.passwords, r->options.n_passwords, &r->pdf, &password, err));
+    enum status status =
+        pdf_open(r->bytes, r->options.passwords, r->options.n_passwords, &r->pdf, &password, err);
+    if (status == STATUS_FORMAT || status == STATUS_EMPTY)
+        status = open_repaired(r, &password, err);
+    if (status != STATUS_OK) return status;
     int n_pages = pdf_n_pages(r->pdf);
     if (r->options.max_pages > 0 && n_pages > r->options.max_pages)
         return fail(err, STATUS_LIMIT, "%d pages, the limit is %d", n_pages, r->options.max_pages);
-    if (pdfops_open(r->bytes, password, &r->ops, &r->ops_error) != STATUS_OK) return STATUS_OK;
+    struct error ignored; // without operators pages are read all the same, from characters alone
+    if (pdfops_open(r->bytes, password, &r->ops, &ignored) != STATUS_OK) return STATUS_OK;
     if (pdfops_n_pages(r->ops) == n_pages) return STATUS_OK;
     // each repaired the damage in its own way: pairing their pages would pair the wrong ones
-    fail(&r->ops_error, STATUS_FORMAT, "damaged PDF: %d pages, or %d", n_pages,
-         pdfops_n_pages(r->ops));
     pdfops_close(r->ops);
     r->ops = NULL;
     return STATUS_OK;
@@ -111,6 +131,7 @@ void reader_close(struct reader *r) {
     pdfops_close(r->ops);
     pdf_close(r->pdf);
     image_close(r->image);
+    if (r->repaired.data) buf_close(&r->repaired);
     mem_free(r);
 }
 
@@ -154,6 +175,14 @@ static void degrade(struct content *content, struct arena *arena, struct str why
                         : why;
 }
 
+/* What Tesseract itself hardly believes must not pass as read. */
+static void note_readability(struct content *content, struct arena *arena) {
+    float confidence = content->info.confidence;
+    if (content->n_words > 0 && confidence < 0.5f)
+        degrade(content, arena,
+                arena_printf(arena, "hardly readable: confidence %.2f", confidence));
+}
+
 static enum status read_image_page(struct reader *r, int number, struct arena *arena,
                                    struct content *content, struct error *err) {
     struct bitmap picture = {0};
@@ -169,6 +198,7 @@ static enum status read_image_page(struct reader *r, int number, struct arena *a
     } else {
         TRY(read_picture(r, &picture, arena, content, err));
         content->info.reason = STR("picture");
+        note_readability(content, arena);
     }
     struct str warning = utf8_clean(arena, str_from(image_warning(r->image)));
     if (warning.n > 0)
@@ -291,7 +321,8 @@ static struct content *use_text_layer(struct reader *r, int number, struct plan 
     struct content *content = plan->content;
     content->info.engine = ENGINE_TEXT;
     content->info.reason = str_from(plan->reason);
-    content->info.confidence = 1;
+    content->info.confidence =
+        plan->facts.n_overlay * 2 > plan->facts.n_chars ? trust_sanity(content) : 1;
     charts_find(content, arena);
     if (r->options.figures) cut_figures(r, number, arena, content);
     return content;
@@ -309,6 +340,7 @@ static enum status read_from_picture(struct reader *r, int number, const struct 
     TRY(read_picture(r, &picture, arena, content, err));
     content->info.label = page->label;
     content->info.reason = str_from(plan->reason);
+    note_readability(content, arena);
     memcpy(content->n_hidden, plan->content->n_hidden, sizeof content->n_hidden);
     *out = content;
     if (dpi >= wanted) return STATUS_OK;
