@@ -56,6 +56,8 @@ enum status pdf_page_info(struct pdf *pdf, int number, struct arena *arena, stru
 struct pdf_piece {
     struct rect box; // where the text must be, roughly
     float x, y;      // in its first character
+    int n_chars;
+    uint32_t code; // equal for equal text in one font
 };
 
 struct pdf_expected {

@@ -331,6 +331,7 @@ struct walk {
     double numbers[MAX_OPERANDS];
     int n_numbers;
     struct str name;       // the last name
+    struct str string;     // the first string
     int n_bytes, n_spaces; // of strings
     bool has_string;
     // text object
@@ -605,6 +606,13 @@ static int quadrant(double dx, double dy) {
     return dy >= 0 ? 90 : 270;
 }
 
+static uint32_t code_of_string(struct str string, int font) {
+    uint32_t h = (uint32_t)font * 2654435761u;
+    for (size_t i = 0; i < string.n && i < 16; i++)
+        h = (h ^ (unsigned char)string.s[i]) * 16777619u;
+    return h;
+}
+
 static bool same_clip(struct rect a, struct rect b) {
     return a.x0 == b.x0 && a.y0 == b.y0 && a.x1 == b.x1 && a.y1 == b.y1;
 }
@@ -627,6 +635,7 @@ static void show_text(struct walk *w) {
         .order = ++w->painter.order,
         .n_chars = font && font->wide ? (w->n_bytes + 1) / 2 : w->n_bytes,
         .n_blank = font && font->wide ? 0 : w->n_spaces,
+        .code = code_of_string(w->string, now->font),
         .angle = (short)quadrant(m.a, m.b),
         .mode = (unsigned char)now->mode,
         .wide = font && font->wide,
@@ -994,6 +1003,7 @@ static void walk_stream(struct walk *w, struct str stream) {
             w->name = token.text;
             break;
         case LEX_STRING:
+            if (!w->has_string) w->string = token.text;
             w->has_string = true;
             if (token.n_bytes < 1 << 20 && w->n_bytes < 1 << 24) {
                 w->n_bytes += (int)token.n_bytes;

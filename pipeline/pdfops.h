@@ -28,6 +28,7 @@ struct ops_show {
     int order;          // position in the painting order of the page
     int n_chars;        // character codes in its strings
     int n_blank;        // of them: blanks, as far as can be told
+    uint32_t code;      // stands for its first string in its font: equal strings have equal codes
     short angle;        // direction of reading: 0, 90 (down), 180, 270
     unsigned char mode; // render mode, 3: invisible, 7: clip only
     bool known_rgb;     // false: a pattern or a colour space not looked into

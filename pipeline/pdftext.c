@@ -472,14 +472,23 @@ void pdftext_expect(const struct ops_page *ops, struct arena *arena, struct pdf_
         if (!inside(page, s->x, s->y, 0) || s->n_chars == s->n_blank) continue;
         float up = 0.6f * s->size, length = 0.4f * s->size * (float)s->n_chars, in = 0.2f * s->size;
         float x = s->x, y = s->y;
+        int n = s->n_chars - s->n_blank;
         struct pdf_piece *piece = &out->pieces[out->n_pieces++];
         switch (s->angle) {
-        case 90: *piece = (struct pdf_piece){{x, y, x + up, y + length}, x + in, y + in}; break;
-        case 180: *piece = (struct pdf_piece){{x - length, y, x, y + up}, x - in, y + in}; break;
-        case 270: *piece = (struct pdf_piece){{x - up, y - length, x, y}, x - in, y - in}; break;
-        default: *piece = (struct pdf_piece){{x, y - up, x + length, y}, x + in, y - in}; break;
+        case 90:
+            *piece = (struct pdf_piece){{x, y, x + up, y + length}, x + in, y + in, n, s->code};
+            break;
+        case 180:
+            *piece = (struct pdf_piece){{x - length, y, x, y + up}, x - in, y + in, n, s->code};
+            break;
+        case 270:
+            *piece = (struct pdf_piece){{x - up, y - length, x, y}, x - in, y - in, n, s->code};
+            break;
+        default:
+            *piece = (struct pdf_piece){{x, y - up, x + length, y}, x + in, y - in, n, s->code};
+            break;
         }
-        out->n_chars += (size_t)(s->n_chars - s->n_blank);
+        out->n_chars += (size_t)n;
     }
 }
 
