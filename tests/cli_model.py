@@ -13,7 +13,7 @@ import zlib
 BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
 DOCMILL = os.path.abspath(os.path.join(BUILD, "docmill"))
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-READER = os.path.join(ROOT, "samples", "tiny-reader")
+READER = os.path.join(ROOT, "tests", "tiny-reader")
 LINES = os.path.join(READER, "lines")
 ORACLE = os.path.join(ROOT, "tests", "data", "model", "oracle")
 passed = failed = skipped = 0
