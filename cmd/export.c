@@ -95,7 +95,7 @@ static enum status spool_figures(struct exporting *x, const char *path, struct e
 static int open_outputs(struct exporting *x) {
     struct error error = {0};
     struct str names[REQUEST_MAX_OUTPUTS];
-    char *made[REQUEST_MAX_OUTPUTS];
+    char *made[REQUEST_MAX_OUTPUTS] = {0};
     size_t n = x->config.n_exporters;
     bool to_stdout = strcmp(x->settings->out, "-") == 0;
     x->out_fd = to_stdout ? open_temp_folder() : open_out_folder(x->settings->out);

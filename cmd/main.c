@@ -61,7 +61,8 @@ int help_main(struct settings *settings) {
         if (!command) return unknown_command(settings->arguments.items[0]);
     }
     if (command && command->run_raw) {
-        char *words[] = {(char *)(uintptr_t)command->name, "--help", NULL};
+        char name[32], help[] = "--help", *words[] = {name, help, NULL};
+        snprintf(name, sizeof name, "%s", command->name);
         return command->run_raw(2, words);
     }
     options_help(command, stdout);

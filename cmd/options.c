@@ -147,8 +147,7 @@ void options_add(struct text_list *list, const char *item) {
 }
 
 void options_free(struct settings *settings) {
-    for (size_t i = 0; i < settings->owned.n; i++)
-        mem_free((void *)(uintptr_t)settings->owned.items[i]);
+    for (size_t i = 0; i < settings->owned.n; i++) mem_free((void *)settings->owned.items[i]);
     mem_free(settings->owned.items);
     mem_free(settings->passwords.items);
     mem_free(settings->arguments.items);

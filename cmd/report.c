@@ -322,8 +322,7 @@ static void say_end(struct report *report, enum run_end end) {
     static const char *const words[] = {
         [RUN_COMPLETE] = NULL,
         [RUN_STOPPED] = "stopped; run the same command again to go on",
-        [RUN_DISK_FULL] = "stopped: no room for outputs, or the disk is read-only; make room, then "
-                          "run the same command again",
+        [RUN_DISK_FULL] = "stopped: the disk is full or read-only; make room, then run again",
         [RUN_IO] = "stopped: three outputs in a row could not be written; look at the disk",
         [RUN_NO_WORKERS] = "stopped: no worker can be started; look at the limits on processes"};
     if (words[end]) report_say(report, "docmill: %s", words[end]);

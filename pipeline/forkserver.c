@@ -62,25 +62,29 @@ static void raise_oom_score(void) {
     close(fd);
 }
 
+static bool move_fd(int from, int to) {
+    return from >= 0 && dup2(from, to) == to;
+}
+
 /* Puts the descriptors where a worker expects them and closes all others. */
-static void arrange_fds(int *fds, size_t n, int *rules) {
+static bool arrange_fds(int *fds, size_t n, int *rules) {
+    bool fine;
     for (size_t i = 0; i < n; i++) fds[i] = fcntl(fds[i], F_DUPFD, OUT_OF_THE_WAY);
     if (*rules >= 0) *rules = fcntl(*rules, F_DUPFD, OUT_OF_THE_WAY);
     int null = open("/dev/null", O_RDWR);
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    dup2(n > 1 ? fds[1] : null, STDERR_FILENO);
+    fine = move_fd(null, STDIN_FILENO) && move_fd(null, STDOUT_FILENO) &&
+           move_fd(n > 1 ? fds[1] : null, STDERR_FILENO);
     int next = FIRST_WORKER_FD;
     for (size_t i = 0; i < n; i++) {
         if (i == 1) continue;
-        dup2(fds[i], next);
+        fine = fine && move_fd(fds[i], next);
         fds[i] = next++;
     }
     if (*rules >= 0) {
-        dup2(*rules, next);
+        fine = fine && move_fd(*rules, next);
         *rules = next++;
     }
-    close_range((unsigned)next, ~0U, 0);
+    return close_range((unsigned)next, ~0U, 0) == 0 && fine;
 }
 
 static _Noreturn void become_worker(struct serving *serving, int *fds, size_t n) {
@@ -90,7 +94,7 @@ static _Noreturn void become_worker(struct serving *serving, int *fds, size_t n)
     raise_oom_score();
     prctl(PR_SET_DUMPABLE, 0);
     int rules = serving->rules;
-    arrange_fds(fds, n, &rules);
+    if (!arrange_fds(fds, n, &rules)) _exit(1);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -244,9 +248,8 @@ static _Noreturn void exec_server(int fd, char *parent, char **environment) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    char *arguments[] = {(char *)(uintptr_t)role_name, parent, NULL};
-    if (dup2(fd, SERVER_FD) >= 0) {
-        fcntl(SERVER_FD, F_SETFD, 0);
+    char *arguments[] = {(char *)role_name, parent, NULL};
+    if (dup2(fd, SERVER_FD) >= 0 && fcntl(SERVER_FD, F_SETFD, 0) == 0) {
         close_range(SERVER_FD + 1, ~0U, 0);
         execve("/proc/self/exe", arguments, environment);
     }

@@ -41,7 +41,7 @@ enum status frame_send(int fd, enum frame_type type, uint32_t arg, struct str pa
     struct frame frame = {type, arg, payload.n};
     uint8_t head[FRAME_HEAD_BYTES];
     head_put(head, &frame);
-    struct iovec parts[2] = {{head, sizeof head}, {(void *)(uintptr_t)payload.s, payload.n}};
+    struct iovec parts[2] = {{head, sizeof head}, {(void *)payload.s, payload.n}};
     size_t i = 0;
     while (i < 2) {
         if (parts[i].iov_len == 0) {

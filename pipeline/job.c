@@ -803,8 +803,8 @@ static struct str figures_name(const struct job *job, char *buffer, size_t n) {
 /* Opens the outputs: each is the job's name and the format's extension. */
 static enum status open_outputs(struct job *job, struct str figures, struct error *err) {
     const struct job_config *config = job->config;
-    struct str names[REQUEST_MAX_OUTPUTS];
-    char *made[REQUEST_MAX_OUTPUTS];
+    struct str names[REQUEST_MAX_OUTPUTS] = {0};
+    char *made[REQUEST_MAX_OUTPUTS] = {0};
     for (size_t i = 0; i < config->n_exporters; i++) {
         struct str extension = str_from(config->exporters[i]->extension);
         struct str base = str_from(job->output);

@@ -73,7 +73,10 @@ int sandbox_rules(void) {
                                     : offsetof(struct rules_attr, net);
     int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
     if (rules < 0) return -1;
-    fcntl(rules, F_SETFD, FD_CLOEXEC);
+    if (fcntl(rules, F_SETFD, FD_CLOEXEC) != 0) {
+        close(rules);
+        return -1;
+    }
     static const char *const paths[] = {"/usr/share",
                                         "/usr/local/share",
                                         "/usr/lib",
@@ -117,7 +120,7 @@ static uint64_t mapped_bytes(void) {
     FILE *statm = fopen("/proc/self/statm", "re");
     if (!statm) return 1ULL << 30;
     if (fscanf(statm, "%llu", &pages) != 1) pages = 0;
-    fclose(statm);
+    (void)fclose(statm); // it was read only
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

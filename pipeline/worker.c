@@ -254,7 +254,7 @@ static enum status task_assemble(struct worker *w) {
     if (status == STATUS_OK) {
         spool.n = index.n / sizeof *spool.extents;
         spool.extents = ARENA_ARRAY(w->arena, spool.n + 1, struct extent);
-        memcpy(spool.extents, index.s, spool.n * sizeof *spool.extents);
+        if (spool.n) memcpy(spool.extents, index.s, spool.n * sizeof *spool.extents);
         struct records records = {spool.n, meta, spool_record, &spool};
         struct figure_sink figures = {send_figure, w};
         status = assemble(&records, &w->request.export, outputs, n_outputs,

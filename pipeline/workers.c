@@ -229,10 +229,15 @@ static bool make_channels(int channel[2], int errors[2], struct error *err) {
         close(channel[1]);
         return false;
     }
-    fcntl(channel[0], F_SETFL, O_NONBLOCK);
     // The worker's end of standard error waits: what it has to say about memory must not get lost.
-    fcntl(errors[0], F_SETFL, O_NONBLOCK);
-    return true;
+    if (fcntl(channel[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(errors[0], F_SETFL, O_NONBLOCK) == 0)
+        return true;
+    fail(err, STATUS_IO, "fcntl: %s", strerror(errno));
+    for (int i = 0; i < 2; i++) {
+        close(channel[i]);
+        close(errors[i]);
+    }
+    return false;
 }
 
 enum status workers_start(struct workers *workers, const int *fds, size_t n_fds,
@@ -312,7 +317,7 @@ static void describe(const struct helper *helper, const struct helper_end *end, 
     case END_MEMORY: snprintf(text, n, "the worker ran out of memory"); break;
     case END_CPU: snprintf(text, n, "the limit on CPU time was reached"); break;
     case END_WALL: snprintf(text, n, "the time limit was reached"); break;
-    case END_PROTOCOL: snprintf(text, n, "%s", helper->reason.text); break;
+    case END_PROTOCOL:
     case END_IO: snprintf(text, n, "%s", helper->reason.text); break;
     case END_SANDBOX:
         snprintf(text, n, "sandbox violation: the document made the worker try what none needs");

@@ -53,7 +53,7 @@ static void test_outputs(void) {
 /* Long components are cut, stay apart, stay UTF-8, and fit with any extension. */
 static void test_long(void) {
     char a[600], b[600];
-    for (int i = 0; i < 300; i++) memcpy(a + 2 * i, "\xc3\xa9", 2);
+    for (size_t i = 0; i < 300; i++) memcpy(a + 2 * i, "\xc3\xa9", 2);
     memcpy(b, a, sizeof b);
     b[599] = '\xa8';
     char *x = name_of_output((struct str){a, sizeof a}),

@@ -232,7 +232,7 @@ static int run_worker(const struct fork_server *server, unsigned char which, int
     close(pipe_fds[1]);
     close(file);
     int status = -1;
-    char reached = 0;
+    unsigned char reached = 0;
     if (write(channel[0], &which, 1) == 1 && read(channel[0], &reached, 1) == 1) *level = reached;
     for (;;) {
         struct pollfd polled = {server->fd, POLLIN, 0};

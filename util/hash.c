@@ -47,8 +47,8 @@ enum status hash_file(int fd, uint8_t out[HASH_BYTES], int64_t *n_bytes, struct 
 void hash_to_hex(const uint8_t hash[HASH_BYTES], char out[HASH_HEX + 1]) {
     static const char digits[] = "0123456789abcdef";
     for (int i = 0; i < HASH_BYTES; i++) {
-        out[2 * i] = digits[hash[i] >> 4];
-        out[2 * i + 1] = digits[hash[i] & 15];
+        *out++ = digits[hash[i] >> 4];
+        *out++ = digits[hash[i] & 15];
     }
-    out[HASH_HEX] = '\0';
+    *out = '\0';
 }

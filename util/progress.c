@@ -82,7 +82,7 @@ static void draw(struct progress *progress, double fraction, const char *text, c
     else
         snprintf(line, sizeof line, "%s  %s", text, rate);
     fprintf(progress->file, "\r%.*s\033[K", terminal_width(progress->file) - 1, line);
-    fflush(progress->file);
+    (void)fflush(progress->file);
     progress->is_shown = true;
 }
 
@@ -104,12 +104,12 @@ void progress_show(struct progress *progress, double fraction, double done, cons
         fprintf(progress->file, "docmill: %.0f%%, %s, %s\n", fraction * 100, text, rate);
     else
         fprintf(progress->file, "docmill: %s, %s\n", text, rate);
-    fflush(progress->file);
+    (void)fflush(progress->file);
 }
 
 void progress_clear(struct progress *progress) {
     if (!progress->is_shown) return;
     fputs("\r\033[K", progress->file);
-    fflush(progress->file);
+    (void)fflush(progress->file);
     progress->is_shown = false;
 }
