@@ -19,7 +19,7 @@ python3 - "$work" "$out" <<'P'
 import sys
 from PIL import Image, ImageDraw
 work, out = sys.argv[1:]
-height, gap, arrow = 620, 10, 44
+height, gap, arrow = 590, 10, 44
 pages = [Image.open("%s/%s" % (work, n)).convert("RGB") for n in
          ("scan-before.jpg", "scan-after.png", "report-before.png", "report-after.png")]
 pages = [p.resize((p.width * height // p.height, height), Image.LANCZOS) for p in pages]
@@ -36,6 +36,6 @@ for i, page in enumerate(pages):
         x += arrow
     else:
         x += 20
-sheet.quantize(48, dither=Image.NONE).save(out, optimize=True)
+sheet.quantize(40, dither=Image.NONE).save(out, optimize=True)
 P
 ls -l "$out"
