@@ -37,9 +37,32 @@ struct rows {
     int n;
 };
 
+static int by_float(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The gap that parts cells, in sizes: `usual`, but well above the gap between the words here. A
+ * typewriter's blanks are 0.6 wide, and justified text has wide ones. */
+static float cell_gap(struct sheet *sheet, struct word **words, size_t n, float usual) {
+    size_t n_lines, k = 0;
+    struct line **lines = lines_from_words(sheet->arena, sheet->content, words, n, 1000, &n_lines);
+    float *gaps = ARENA_ARRAY(sheet->arena, n + 1, float);
+    for (size_t i = 0; i < n_lines; i++)
+        for (size_t w = 1; w < lines[i]->n_words; w++) {
+            float gap =
+                (lines[i]->words[w]->bbox.x0 - lines[i]->words[w - 1]->bbox.x1) / lines[i]->size;
+            if (gap > 0.1f && gap < 1.0f) gaps[k++] = gap;
+        }
+    if (k < 8 || k * 2 < n) return usual; // mostly cells of one word
+    qsort(gaps, k, sizeof *gaps, by_float);
+    return fmaxf(usual, 1.5f * gaps[k / 2]);
+}
+
 static struct rows rows_of(struct sheet *sheet, const struct word **words, size_t n, float gap) {
     struct word **copy = ARENA_ARRAY(sheet->arena, n + 1, struct word *);
     memcpy(copy, words, n * sizeof *copy);
+    gap = cell_gap(sheet, copy, n, gap);
     size_t n_lines;
     struct line **lines = lines_from_words(sheet->arena, sheet->content, copy, n, gap, &n_lines);
     struct rows out = {ARENA_ARRAY(sheet->arena, n_lines + 1, struct text_row), 0};
@@ -220,11 +243,6 @@ static int row_filled(const struct text_row *row, int n_cols) {
 }
 
 /* ---- which text rows are one table row ---- */
-
-static int by_float(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
 
 /* The gap above which a new row certainly starts: where the line gaps fall into two groups, the
  * middle between them; else 0. */

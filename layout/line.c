@@ -272,7 +272,7 @@ static bool mend_hyphen(struct text *text, struct str next) {
     if (!is_hyphen(last)) return false;
     char bytes[4];
     struct str before = str_sub(s, 0, s.n - utf8_put(bytes, last));
-    bool soft = last == 0xad;
+    bool soft = last == 0xad || last == 0x2010; // people type another one
     if (!soft && !(char_is_letter(str_last_char(before)) && char_is_lower(str_first_char(next))))
         return false;
     size_t start = before.n;

@@ -329,6 +329,21 @@ static void read_bullets(struct sheet *sheet) {
     sheet->n_words += n;
 }
 
+/* OCR reads a ruling as a bar or a dash: such words lie on one. */
+static bool is_ruling(const struct content *c, const struct word *w) {
+    if (c->info.engine != ENGINE_TESSERACT || utf8_length(w->text) > 2) return false;
+    struct str rest = w->text;
+    for (uint32_t ch; utf8_next(&rest, &ch);)
+        if (ch != '|' && ch != '_' && ch != 0x2014 && ch != 0x2013 && ch != 0xa6) return false;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct rule *r = &c->rules[i];
+        if (r->x0 <= w->bbox.x1 + 2 && r->x1 >= w->bbox.x0 - 2 && r->y0 <= w->bbox.y1 + 2 &&
+            r->y1 >= w->bbox.y0 - 2)
+            return true;
+    }
+    return false;
+}
+
 struct sheet *sheet_new(struct arena *arena, const struct content *content, float body) {
     struct sheet *sheet = ARENA_NEW(arena, struct sheet);
     sheet->arena = arena;
@@ -343,6 +358,7 @@ struct sheet *sheet_new(struct arena *arena, const struct content *content, floa
     sheet->others = ARENA_ARRAY(arena, content->n_words + 1, struct word *);
     for (size_t i = 0; i < content->n_words; i++) {
         struct word *w = &sheet->content->words[i];
+        if (is_ruling(sheet->content, w)) continue;
         if (w->angle == 0)
             sheet->words[sheet->n_words++] = w;
         else
