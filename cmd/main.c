@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/model.h"
@@ -90,7 +91,8 @@ static int run_command(const struct command *command, int argc, char **argv) {
 int main(int argc, char **argv) {
     static const struct fork_role role = {worker_preload, worker_main};
     int code;
-    if (fork_server_serve(argc, argv, &role, &code)) return code;
+    // _exit(): what fontconfig keeps for the workers is nobody's to free.
+    if (fork_server_serve(argc, argv, &role, &code)) _exit(code);
     if (argc < 2) {
         options_help(NULL, stderr);
         return EXIT_USAGE;
