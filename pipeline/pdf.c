@@ -471,7 +471,7 @@ static void note_found(struct found *found, const struct selection *selection) {
         if (selection->chars[i].space) continue;
         int x0 = cell_of(b->x0, found->x_scale), x1 = cell_of(b->x1, found->x_scale);
         int y0 = cell_of(b->y0, found->y_scale), y1 = cell_of(b->y1, found->y_scale);
-        for (int y = y0; y <= y1; y++) memset(&found->cells[y][x0], 1, (size_t)(x1 - x0 + 1));
+        for (int y = y0; y <= y1; y++) memset(&found->cells[y][x0], 1, (size_t)x1 - (size_t)x0 + 1);
     }
 }
 
@@ -579,10 +579,11 @@ static void put_char(struct writer *w, uint32_t c, struct rect box, bool first) 
 
 static float fitting_size(size_t n_chars, size_t n_breaks, struct rect area) {
     float size = fminf(12, 0.75f * rect_height(area));
-    for (; size > 4; size -= 1) {
-        float lines =
-            (float)n_breaks + ceilf((float)n_chars * 0.5f * size / fmaxf(rect_width(area), 1));
+    while (size > 4) {
+        float width = (float)n_chars * 0.5f * size;
+        float lines = (float)n_breaks + ceilf(width / fmaxf(rect_width(area), 1));
         if (lines * 1.2f * size <= rect_height(area) + 0.4f * size) break;
+        size -= 1;
     }
     return size;
 }

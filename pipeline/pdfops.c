@@ -1,5 +1,5 @@
 /*
- * pipeline/pdfops.c - the operator walk; see pdfops.h. The only file that includes qpdf.
+ * pipeline/pdfops.c - the operator walk; see pdfops.h.
  *
  * Operators: ISO 32000-1, annex A. The walk needs no fonts, so after one Tj it does not know where
  * the next begins unless the document says so; most do. What hostile documents can multiply is
@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#include <qpdf/qpdf-c.h>
 
 #include "pipeline/pdflex.h"
+#include "pipeline/pdfobj.h"
 #include "pipeline/pdfpaint.h"
 #include "util/arena.h"
 #include "util/mem.h"
@@ -40,74 +38,12 @@ struct font_slot {
 };
 
 struct pdfops {
-    qpdf_data q;
-    int n_pages;
+    struct pdfobj *doc;
     struct font_slot fonts[N_FONT_SLOTS];
     int layers_off[MAX_LAYERS], n_layers_off; // optional content groups, sorted
     int layers_on[MAX_LAYERS], n_layers_on;
     bool layers_base_off;
 };
-
-/* ---- small wrappers round the C API: errors are sticky, handles pile up ---- */
-
-static bool drop_errors(qpdf_data q) {
-    bool any = false;
-    while (qpdf_has_error(q)) {
-        qpdf_get_error(q);
-        any = true;
-    }
-    while (qpdf_more_warnings(q)) qpdf_next_warning(q);
-    return any;
-}
-
-static bool has_type(qpdf_data q, qpdf_oh oh, enum qpdf_object_type_e type) {
-    return oh && qpdf_oh_get_type_code(q, oh) == type;
-}
-
-static qpdf_oh get(qpdf_data q, qpdf_oh dict, const char *key) {
-    return dict ? qpdf_oh_get_key_if_dict(q, dict, key) : 0;
-}
-
-/* Handles are numbers that count up: frees all made since `first`. Without this a page that draws a
- * symbol a hundred thousand times would keep as many handles until its end. */
-static void release_from(qpdf_data q, qpdf_oh first) {
-    if (!first) return;
-    qpdf_oh last = qpdf_oh_new_null(q);
-    for (qpdf_oh oh = first; oh <= last && oh >= first; oh++) qpdf_oh_release(q, oh);
-}
-
-static double get_number(qpdf_data q, qpdf_oh dict, const char *key, double otherwise) {
-    double value;
-    qpdf_oh oh = get(q, dict, key);
-    if (!oh || !qpdf_oh_get_value_as_number(q, oh, &value) || !isfinite(value)) return otherwise;
-    return value;
-}
-
-static int get_int(qpdf_data q, qpdf_oh dict, const char *key, int otherwise) {
-    double value = get_number(q, dict, key, otherwise);
-    return value >= -1e9 && value <= 1e9 ? (int)value : otherwise;
-}
-
-/* Copies a name without its slash; empty when it is none. */
-static void get_name(qpdf_data q, qpdf_oh oh, char *out, size_t size) {
-    const char *name = has_type(q, oh, ot_name) ? qpdf_oh_get_name(q, oh) : NULL;
-    snprintf(out, size, "%s", name && *name ? name + 1 : "");
-}
-
-static bool name_is(qpdf_data q, qpdf_oh oh, const char *name) {
-    return oh && qpdf_oh_is_name_and_equals(q, oh, name);
-}
-
-static bool get_numbers(qpdf_data q, qpdf_oh array, double *out, int n) {
-    if (!has_type(q, array, ot_array) || qpdf_oh_get_array_n_items(q, array) < n) return false;
-    for (int i = 0; i < n; i++) {
-        qpdf_oh item = qpdf_oh_get_array_item(q, array, i);
-        bool ok = qpdf_oh_get_value_as_number(q, item, &out[i]) && isfinite(out[i]);
-        qpdf_oh_release(q, item);
-        if (!ok) return false;
-    }
-    return true;
-}
 
 /* ---- opening ---- */
 
@@ -116,12 +52,12 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static int load_layers(qpdf_data q, qpdf_oh array, int *out) {
-    int n = has_type(q, array, ot_array) ? qpdf_oh_get_array_n_items(q, array) : 0, kept = 0;
+static int load_layers(struct pdfobj *doc, unsigned array, int *out) {
+    int n = obj_length(doc, array), kept = 0;
     for (int i = 0; i < n && kept < MAX_LAYERS; i++) {
-        qpdf_oh item = qpdf_oh_get_array_item(q, array, i);
-        int id = qpdf_oh_get_object_id(q, item);
-        qpdf_oh_release(q, item);
+        unsigned item = obj_item(doc, array, i);
+        int id = obj_id(doc, item);
+        obj_release(doc, item);
         if (id > 0) out[kept++] = id;
     }
     qsort(out, (size_t)kept, sizeof *out, by_value);
@@ -129,38 +65,20 @@ static int load_layers(qpdf_data q, qpdf_oh array, int *out) {
 }
 
 static void load_optional_content(struct pdfops *ops) {
-    qpdf_data q = ops->q;
-    qpdf_oh config = get(q, get(q, qpdf_get_root(q), "/OCProperties"), "/D");
-    ops->layers_base_off = name_is(q, get(q, config, "/BaseState"), "/OFF");
-    ops->n_layers_off = load_layers(q, get(q, config, "/OFF"), ops->layers_off);
-    ops->n_layers_on = load_layers(q, get(q, config, "/ON"), ops->layers_on);
-    drop_errors(q);
-    qpdf_oh_release_all(q);
+    struct pdfobj *doc = ops->doc;
+    unsigned config = obj_get(doc, obj_get(doc, pdfobj_root(doc), "/OCProperties"), "/D");
+    ops->layers_base_off = obj_name_is(doc, obj_get(doc, config, "/BaseState"), "/OFF");
+    ops->n_layers_off = load_layers(doc, obj_get(doc, config, "/OFF"), ops->layers_off);
+    ops->n_layers_on = load_layers(doc, obj_get(doc, config, "/ON"), ops->layers_on);
+    pdfobj_release_all(doc);
 }
 
 enum status pdfops_open(struct str bytes, const char *password, struct pdfops **out,
                         struct error *err) {
-    qpdf_data q = qpdf_init();
-    qpdf_set_suppress_warnings(q, QPDF_TRUE);
-    qpdf_silence_errors(q);
-    qpdf_read_memory(q, "document", bytes.s, bytes.n, password ? password : "");
-    enum status status = STATUS_OK;
-    if (qpdf_has_error(q)) {
-        qpdf_error e = qpdf_get_error(q);
-        status = qpdf_get_error_code(q, e) == qpdf_e_password ? STATUS_PASSWORD : STATUS_FORMAT;
-        fail(err, status, "%s", qpdf_get_error_message_detail(q, e));
-    }
-    int n_pages = status == STATUS_OK ? qpdf_get_num_pages(q) : 0;
-    if (status == STATUS_OK && (drop_errors(q) || n_pages < 0))
-        status = fail(err, STATUS_FORMAT, "qpdf finds no page tree");
-    if (status != STATUS_OK) {
-        drop_errors(q);
-        qpdf_cleanup(&q);
-        return status;
-    }
+    struct pdfobj *doc;
+    TRY(pdfobj_open(bytes, password, &doc, err));
     struct pdfops *ops = mem_alloc(sizeof *ops);
-    ops->q = q;
-    ops->n_pages = n_pages;
+    ops->doc = doc;
     load_optional_content(ops);
     *out = ops;
     return STATUS_OK;
@@ -168,116 +86,23 @@ enum status pdfops_open(struct str bytes, const char *password, struct pdfops **
 
 void pdfops_close(struct pdfops *ops) {
     if (!ops) return;
-    drop_errors(ops->q);
-    qpdf_cleanup(&ops->q);
+    pdfobj_close(ops->doc);
     mem_free(ops);
 }
 
 enum status pdfops_rewrite(struct pdfops *ops, struct buf *out, struct error *err) {
-    qpdf_data q = ops->q;
-    qpdf_init_write_memory(q);
-    qpdf_set_preserve_encryption(q, QPDF_FALSE);
-    qpdf_set_stream_data_mode(q, qpdf_s_preserve);
-    qpdf_set_static_ID(q, QPDF_TRUE);
-    qpdf_write(q);
-    if (drop_errors(q)) return fail(err, STATUS_FORMAT, "damaged PDF: it cannot be repaired");
-    size_t n = qpdf_get_buffer_length(q);
-    buf_put(out, (struct str){(const char *)qpdf_get_buffer(q), n});
-    return out->status == STATUS_OK ? STATUS_OK
-                                    : fail(err, out->status, "the repaired PDF is too large");
+    return pdfobj_rewrite(ops->doc, out, err);
 }
 
 int pdfops_n_pages(const struct pdfops *ops) {
-    return ops->n_pages;
+    return pdfobj_n_pages(ops->doc);
 }
 
 struct str pdfops_language(struct pdfops *ops, struct arena *arena) {
-    qpdf_oh lang = get(ops->q, qpdf_get_root(ops->q), "/Lang");
-    struct str out = {0};
-    if (has_type(ops->q, lang, ot_string))
-        out = utf8_clean(arena, str_from(qpdf_oh_get_utf8_value(ops->q, lang)));
-    drop_errors(ops->q);
-    qpdf_oh_release_all(ops->q);
-    return str_trim(out);
-}
-
-/* ---- fonts ---- */
-
-static bool name_has(const char *name, const char *const *parts) {
-    for (; *parts; parts++) {
-        if (strcasestr(name, *parts)) return true;
-    }
-    return false;
-}
-
-unsigned ops_font_flags(const char *name) {
-    static const char *const bold[] = {"bold", "black", "heavy", "demi",
-                                       "semi", "cmbx",  "medi",  NULL};
-    static const char *const italic[] = {"italic", "oblique", "cmti", "cmsl", "kursiv", NULL};
-    static const char *const mono[] = {"mono",  "courier",       "consol", "cmtt", "typewriter",
-                                       "fixed", "lucidasanstyp", "menlo",  NULL};
-    unsigned flags = 0;
-    if (name_has(name, bold)) flags |= SPAN_BOLD;
-    // the free Times and Helvetica call their bold Medi; Medium is another thing
-    if (strcasestr(name, "-medi") && !strcasestr(name, "-medium")) flags |= SPAN_BOLD;
-    if (name_has(name, italic)) flags |= SPAN_ITALIC;
-    if (name_has(name, mono)) flags |= SPAN_MONO;
-    size_t n = strlen(name);
-    if (n > 3 && strcmp(name + n - 3, "-It") == 0) flags |= SPAN_ITALIC;
-    if (n > 3 && strcmp(name + n - 3, "-Bd") == 0) flags |= SPAN_BOLD;
-    return flags;
-}
-
-/* Whether the name is one a person gave, so that its silence about weight means something. */
-static bool is_telling(const char *name) {
-    int letters = 0;
-    for (; *name; name++) letters += (*name | 32) >= 'a' && (*name | 32) <= 'z';
-    return letters >= 4;
-}
-
-static unsigned descriptor_flags(qpdf_data q, qpdf_oh descriptor, const char *name) {
-    if (!has_type(q, descriptor, ot_dictionary)) return 0;
-    enum { FIXED_PITCH = 1, ITALIC = 64, FORCE_BOLD = 1 << 18 };
-    unsigned flags = 0;
-    int bits = get_int(q, descriptor, "/Flags", 0);
-    if (bits & FORCE_BOLD || get_number(q, descriptor, "/FontWeight", 400) >= 600)
-        flags |= SPAN_BOLD;
-    if (fabs(get_number(q, descriptor, "/ItalicAngle", 0)) >= 4) flags |= SPAN_ITALIC;
-    if (is_telling(name)) return flags | (bits & FIXED_PITCH ? SPAN_MONO : 0);
-    if (bits & ITALIC) flags |= SPAN_ITALIC;
-    if (get_number(q, descriptor, "/StemV", 0) >= 130) flags |= SPAN_BOLD;
-    return flags;
-}
-
-static const char *without_subset_prefix(const char *name) {
-    for (int i = 0; i < 6; i++) {
-        if (name[i] < 'A' || name[i] > 'Z') return name;
-    }
-    return name[6] == '+' ? name + 7 : name;
-}
-
-static void load_font(qpdf_data q, qpdf_oh dict, struct ops_font *font) {
-    char name[MAX_NAME], subtype[32], encoding[64];
-    get_name(q, get(q, dict, "/BaseFont"), name, sizeof name);
-    get_name(q, get(q, dict, "/Subtype"), subtype, sizeof subtype);
-    qpdf_oh encoding_oh = get(q, dict, "/Encoding");
-    get_name(q, encoding_oh, encoding, sizeof encoding);
-    snprintf(font->name, sizeof font->name, "%.63s", without_subset_prefix(name));
-    font->wide = strcmp(subtype, "Type0") == 0;
-    font->type3 = strcmp(subtype, "Type3") == 0;
-    size_t n = strlen(encoding);
-    font->vertical = font->wide &&
-                     ((n > 2 && strcmp(encoding + n - 2, "-V") == 0) || strcmp(encoding, "V") == 0);
-    font->has_unicode = qpdf_oh_has_key(q, dict, "/ToUnicode");
-    if (!font->has_unicode && !font->type3)
-        font->has_unicode = font->wide ? strncmp(encoding, "Identity", 8) != 0 : n > 0;
-    qpdf_oh holder = dict;
-    qpdf_oh descendants = get(q, dict, "/DescendantFonts");
-    if (has_type(q, descendants, ot_array) && qpdf_oh_get_array_n_items(q, descendants) > 0)
-        holder = qpdf_oh_get_array_item(q, descendants, 0);
-    font->flags = ops_font_flags(font->name) |
-                  descriptor_flags(q, get(q, holder, "/FontDescriptor"), font->name);
-    drop_errors(q);
+    struct str language =
+        obj_text(ops->doc, obj_get(ops->doc, pdfobj_root(ops->doc), "/Lang"), arena);
+    pdfobj_release_all(ops->doc);
+    return language;
 }
 
 /* ---- the walk ---- */
@@ -304,8 +129,8 @@ struct state {
 
 /* Where names are looked up: a page's or a form's resources, with the last answers kept. */
 struct frame {
-    qpdf_oh resources;
-    qpdf_oh categories[5]; // enum category, fetched when first needed
+    unsigned resources;
+    unsigned categories[5]; // enum category, fetched when first needed
     bool fetched[5];
     struct recent {
         char name[32];
@@ -320,7 +145,7 @@ static const char *const category_keys[] = {"/Font", "/XObject", "/ExtGState", "
 
 struct walk {
     struct pdfops *ops;
-    qpdf_data q;
+    struct pdfobj *doc;
     struct arena *arena;
     struct ops_page *page;
     struct painter painter;
@@ -349,11 +174,11 @@ struct walk {
 
 static void walk_stream(struct walk *w, struct str stream);
 
-static qpdf_oh find_resource(struct walk *w, enum category category, struct str name) {
+static unsigned find_resource(struct walk *w, enum category category, struct str name) {
     struct frame *frame = w->frame;
     if (!frame->fetched[category]) {
         frame->fetched[category] = true;
-        frame->categories[category] = get(w->q, frame->resources, category_keys[category]);
+        frame->categories[category] = obj_get(w->doc, frame->resources, category_keys[category]);
     }
     char key[MAX_NAME];
     size_t n = 0;
@@ -369,7 +194,7 @@ static qpdf_oh find_resource(struct walk *w, enum category category, struct str 
         key[n++] = c;
     }
     key[n] = 0;
-    return get(w->q, frame->categories[category], key);
+    return obj_get(w->doc, frame->categories[category], key);
 }
 
 /* Steps to the state with index i, if there is room. */
@@ -483,10 +308,9 @@ static void set_space(struct walk *w, struct colour *colour) {
     if (str_eq(w->name, STR("Pattern"))) {
         snprintf(kind, sizeof kind, "Pattern");
     } else {
-        qpdf_oh space = find_resource(w, SPACES, w->name);
-        if (has_type(w->q, space, ot_array) && qpdf_oh_get_array_n_items(w->q, space) > 0)
-            space = qpdf_oh_get_array_item(w->q, space, 0);
-        get_name(w->q, space, kind, sizeof kind);
+        unsigned space = find_resource(w, SPACES, w->name);
+        if (obj_length(w->doc, space) > 0) space = obj_item(w->doc, space, 0);
+        obj_name(w->doc, space, kind, sizeof kind);
     }
     if (strcmp(kind, "Separation") == 0 || strcmp(kind, "DeviceN") == 0) colour->space = SPACE_TINT;
     if (strcmp(kind, "Lab") == 0) colour->space = SPACE_LAB;
@@ -498,13 +322,13 @@ static void set_space(struct walk *w, struct colour *colour) {
 }
 
 static void set_graphics_state(struct walk *w) {
-    qpdf_oh dict = find_resource(w, GSTATES, w->name);
-    if (!has_type(w->q, dict, ot_dictionary)) return;
+    unsigned dict = find_resource(w, GSTATES, w->name);
+    if (!obj_is(w->doc, dict, OBJ_DICT)) return;
     struct state *now = w->now;
-    now->fill_alpha = (float)get_number(w->q, dict, "/ca", now->fill_alpha);
-    now->stroke_alpha = (float)get_number(w->q, dict, "/CA", now->stroke_alpha);
-    now->line_width = get_number(w->q, dict, "/LW", now->line_width);
-    release_from(w->q, dict);
+    now->fill_alpha = (float)obj_number(w->doc, dict, "/ca", now->fill_alpha);
+    now->stroke_alpha = (float)obj_number(w->doc, dict, "/CA", now->stroke_alpha);
+    now->line_width = obj_number(w->doc, dict, "/LW", now->line_width);
+    obj_release_from(w->doc, dict);
 }
 
 /* ---- optional and marked content ---- */
@@ -513,40 +337,40 @@ static bool in_list(const int *list, int n, int id) {
     return bsearch(&id, list, (size_t)n, sizeof *list, by_value) != NULL;
 }
 
-static bool layer_is_off(struct walk *w, qpdf_oh group) {
+static bool layer_is_off(struct walk *w, unsigned group) {
     const struct pdfops *ops = w->ops;
-    int id = qpdf_oh_get_object_id(w->q, group);
+    int id = obj_id(w->doc, group);
     if (in_list(ops->layers_off, ops->n_layers_off, id)) return true;
     return ops->layers_base_off && !in_list(ops->layers_on, ops->n_layers_on, id);
 }
 
 /* A group, or a membership dictionary with its policy; visibility expressions count as visible. */
-static bool content_is_off(struct walk *w, qpdf_oh dict) {
-    qpdf_data q = w->q;
-    if (!has_type(q, dict, ot_dictionary)) return false;
-    if (!name_is(q, get(q, dict, "/Type"), "/OCMD")) return layer_is_off(w, dict);
-    qpdf_oh groups = get(q, dict, "/OCGs"), policy = get(q, dict, "/P");
+static bool content_is_off(struct walk *w, unsigned dict) {
+    struct pdfobj *doc = w->doc;
+    if (!obj_is(doc, dict, OBJ_DICT)) return false;
+    if (!obj_name_is(doc, obj_get(doc, dict, "/Type"), "/OCMD")) return layer_is_off(w, dict);
+    unsigned groups = obj_get(doc, dict, "/OCGs"), policy = obj_get(doc, dict, "/P");
     int n_on = 0, n_off = 0;
-    if (has_type(q, groups, ot_dictionary)) {
+    if (obj_is(doc, groups, OBJ_DICT)) {
         if (layer_is_off(w, groups))
             n_off++;
         else
             n_on++;
-    } else if (has_type(q, groups, ot_array)) {
-        int n = qpdf_oh_get_array_n_items(q, groups);
+    } else if (obj_is(doc, groups, OBJ_ARRAY)) {
+        int n = obj_length(doc, groups);
         for (int i = 0; i < n && i < MAX_LAYERS; i++) {
-            qpdf_oh group = qpdf_oh_get_array_item(q, groups, i);
+            unsigned group = obj_item(doc, groups, i);
             if (layer_is_off(w, group))
                 n_off++;
             else
                 n_on++;
-            qpdf_oh_release(q, group);
+            obj_release(doc, group);
         }
     }
     if (n_on + n_off == 0) return false;
-    if (name_is(q, policy, "/AllOn")) return n_off > 0;
-    if (name_is(q, policy, "/AnyOff")) return n_off == 0;
-    if (name_is(q, policy, "/AllOff")) return n_on > 0;
+    if (obj_name_is(doc, policy, "/AllOn")) return n_off > 0;
+    if (obj_name_is(doc, policy, "/AnyOff")) return n_off == 0;
+    if (obj_name_is(doc, policy, "/AllOff")) return n_on > 0;
     return n_on == 0;
 }
 
@@ -555,9 +379,9 @@ static void begin_marked(struct walk *w, struct str tag, bool with_properties) {
     w->depth++;
     if (str_eq(tag, STR("Artifact")) && !w->artifact_depth) w->artifact_depth = w->depth;
     if (!with_properties || !str_eq(tag, STR("OC")) || w->hidden_depth) return;
-    qpdf_oh properties = find_resource(w, PROPERTIES, w->name);
+    unsigned properties = find_resource(w, PROPERTIES, w->name);
     if (content_is_off(w, properties)) w->hidden_depth = w->depth;
-    release_from(w->q, properties);
+    obj_release_from(w->doc, properties);
 }
 
 static void end_marked(struct walk *w) {
@@ -579,15 +403,15 @@ static void set_font(struct walk *w) {
         w->now->font = recent[i].font;
         return;
     }
-    qpdf_oh dict = find_resource(w, FONTS, w->name);
+    unsigned dict = find_resource(w, FONTS, w->name);
     w->now->font = 0;
-    if (!has_type(w->q, dict, ot_dictionary)) return;
-    int id = qpdf_oh_get_object_id(w->q, dict);
+    if (!obj_is(w->doc, dict, OBJ_DICT)) return;
+    int id = obj_id(w->doc, dict);
     struct font_slot *slot = &w->ops->fonts[(unsigned)id % N_FONT_SLOTS], direct = {0};
     if (id <= 0) slot = &direct;
     if (slot->object != id || id <= 0) {
         *slot = (struct font_slot){.object = id};
-        load_font(w->q, dict, &slot->font);
+        font_load(w->doc, dict, &slot->font);
     }
     struct ops_page *page = w->page;
     page->fonts =
@@ -691,15 +515,14 @@ static void place_image(struct walk *w, struct ops_paint paint) {
     paint_add(&w->painter, paint);
 }
 
-static void do_image(struct walk *w, qpdf_oh dict, int object) {
+static void do_image(struct walk *w, unsigned dict, int object) {
     struct ops_paint paint = {.object = object};
-    paint.width_px = get_int(w->q, dict, "/Width", 0);
-    paint.height_px = get_int(w->q, dict, "/Height", 0);
-    qpdf_oh mask = get(w->q, dict, "/ImageMask");
-    paint.mask = has_type(w->q, mask, ot_boolean) && qpdf_oh_get_bool_value(w->q, mask);
-    paint.opaque = !paint.mask && w->now->fill_alpha > 0.98f &&
-                   !qpdf_oh_has_key(w->q, dict, "/SMask") && !qpdf_oh_has_key(w->q, dict, "/Mask");
-    paint.bilevel = paint.mask || get_int(w->q, dict, "/BitsPerComponent", 8) == 1;
+    paint.width_px = obj_int(w->doc, dict, "/Width", 0);
+    paint.height_px = obj_int(w->doc, dict, "/Height", 0);
+    paint.mask = obj_bool(w->doc, dict, "/ImageMask");
+    paint.opaque = !paint.mask && w->now->fill_alpha > 0.98f && !obj_has(w->doc, dict, "/SMask") &&
+                   !obj_has(w->doc, dict, "/Mask");
+    paint.bilevel = paint.mask || obj_int(w->doc, dict, "/BitsPerComponent", 8) == 1;
     place_image(w, paint);
 }
 
@@ -710,36 +533,34 @@ static bool is_open_form(const struct walk *w, int object) {
     return false;
 }
 
-static void do_form(struct walk *w, qpdf_oh form, qpdf_oh dict, int object) {
+static void do_form(struct walk *w, unsigned form, unsigned dict, int object) {
     bool full = w->n_forms >= MAX_FORM_DEPTH || w->now == &w->states[MAX_STATES - 1];
     if (full || is_open_form(w, object)) return;
-    unsigned char *bytes = NULL;
-    size_t n = 0;
-    qpdf_oh_get_stream_data(w->q, form, qpdf_dl_generalized, NULL, &bytes, &n);
-    if (drop_errors(w->q) || !bytes || n > MAX_STREAM_BYTES - w->n_bytes_read) {
-        free(bytes);
+    struct str bytes;
+    if (!obj_stream(w->doc, form, &bytes) || bytes.n > MAX_STREAM_BYTES - w->n_bytes_read) {
+        pdfobj_free(bytes);
         w->page->cut = true;
         return;
     }
-    w->n_bytes_read += n;
+    w->n_bytes_read += bytes.n;
     struct state *outside = w->now;
     int n_lost_states = w->n_lost_states;
     push_state(w);
     double v[6];
-    if (get_numbers(w->q, get(w->q, dict, "/Matrix"), v, 6))
+    if (obj_numbers(w->doc, obj_get(w->doc, dict, "/Matrix"), v, 6))
         w->now->ctm =
             matrix_product((struct matrix){v[0], v[1], v[2], v[3], v[4], v[5]}, w->now->ctm);
-    if (get_numbers(w->q, get(w->q, dict, "/BBox"), v, 4))
+    if (obj_numbers(w->doc, obj_get(w->doc, dict, "/BBox"), v, 4))
         w->now->clip = intersect(w->now->clip, matrix_box(&w->now->ctm, v[0], v[1], v[2], v[3]));
     struct frame *outer = w->frame, *inner = mem_alloc(sizeof *inner);
-    qpdf_oh resources = get(w->q, dict, "/Resources");
-    inner->resources = has_type(w->q, resources, ot_dictionary) ? resources : outer->resources;
+    unsigned resources = obj_get(w->doc, dict, "/Resources");
+    inner->resources = obj_is(w->doc, resources, OBJ_DICT) ? resources : outer->resources;
     struct matrix text = w->text, line = w->line;
     bool text_known = w->text_known;
     int depth = w->depth;
     w->frame = inner;
     w->forms[w->n_forms++] = object;
-    walk_stream(w, (struct str){(const char *)bytes, n});
+    walk_stream(w, bytes);
     w->n_forms--;
     w->frame = outer;
     while (w->depth > depth) end_marked(w);
@@ -749,18 +570,18 @@ static void do_form(struct walk *w, qpdf_oh form, qpdf_oh dict, int object) {
     w->now = outside; // whatever the form left open
     w->n_lost_states = n_lost_states;
     mem_free(inner);
-    free(bytes);
+    pdfobj_free(bytes);
 }
 
-static void do_xobject(struct walk *w, qpdf_oh object) {
-    if (!has_type(w->q, object, ot_stream)) return;
-    qpdf_oh dict = qpdf_oh_get_dict(w->q, object);
-    qpdf_oh layer = get(w->q, dict, "/OC");
-    int id = qpdf_oh_get_object_id(w->q, object);
-    if (has_type(w->q, layer, ot_dictionary) && content_is_off(w, layer)) return;
-    if (name_is(w->q, get(w->q, dict, "/Subtype"), "/Image")) {
+static void do_xobject(struct walk *w, unsigned object) {
+    if (!obj_is(w->doc, object, OBJ_STREAM)) return;
+    unsigned dict = obj_dict(w->doc, object);
+    unsigned layer = obj_get(w->doc, dict, "/OC");
+    int id = obj_id(w->doc, object);
+    if (obj_is(w->doc, layer, OBJ_DICT) && content_is_off(w, layer)) return;
+    if (obj_name_is(w->doc, obj_get(w->doc, dict, "/Subtype"), "/Image")) {
         do_image(w, dict, id);
-    } else if (name_is(w->q, get(w->q, dict, "/Subtype"), "/Form")) {
+    } else if (obj_name_is(w->doc, obj_get(w->doc, dict, "/Subtype"), "/Form")) {
         do_form(w, object, dict, id);
     }
 }
@@ -967,9 +788,9 @@ static void do_operator(struct walk *w, struct str word, struct str first_name,
         break;
     case OP2('g', 's'): set_graphics_state(w); break;
     case OP2('D', 'o'): {
-        qpdf_oh object = find_resource(w, XOBJECTS, w->name);
+        unsigned object = find_resource(w, XOBJECTS, w->name);
         do_xobject(w, object);
-        release_from(w->q, object);
+        obj_release_from(w->doc, object);
         break;
     }
     case OP2('s', 'h'): do_shading(w); break;
@@ -1034,19 +855,9 @@ static void walk_stream(struct walk *w, struct str stream) {
 
 /* ---- the page ---- */
 
-/* A page attribute, from the page or inherited. */
-static qpdf_oh inherited(qpdf_data q, qpdf_oh page, const char *key) {
-    for (int depth = 0; depth < 50 && has_type(q, page, ot_dictionary); depth++) {
-        qpdf_oh value = get(q, page, key);
-        if (value && !has_type(q, value, ot_null)) return value;
-        page = get(q, page, "/Parent");
-    }
-    return 0;
-}
-
-static bool get_box(qpdf_data q, qpdf_oh page, const char *key, double box[4]) {
+static bool get_box(struct pdfobj *doc, unsigned page, const char *key, double box[4]) {
     double v[4];
-    if (!get_numbers(q, inherited(q, page, key), v, 4)) return false;
+    if (!obj_numbers(doc, obj_inherited(doc, page, key), v, 4)) return false;
     box[0] = fmin(v[0], v[2]);
     box[1] = fmin(v[1], v[3]);
     box[2] = fmax(v[0], v[2]);
@@ -1055,18 +866,16 @@ static bool get_box(qpdf_data q, qpdf_oh page, const char *key, double box[4]) {
 }
 
 /* Sets size and rotation of the page; returns the matrix from its default space. */
-static struct matrix page_space(qpdf_data q, qpdf_oh dict, struct ops_page *page) {
+static struct matrix page_space(struct pdfobj *doc, unsigned dict, struct ops_page *page) {
     double media[4] = {0, 0, 612, 792}, box[4];
-    get_box(q, dict, "/MediaBox", media);
-    if (!get_box(q, dict, "/CropBox", box)) memcpy(box, media, sizeof box);
+    get_box(doc, dict, "/MediaBox", media);
+    if (!get_box(doc, dict, "/CropBox", box)) memcpy(box, media, sizeof box);
     for (int i = 0; i < 2; i++) {
         box[i] = fmin(fmax(box[i], media[i]), media[i + 2]);
         box[i + 2] = fmax(fmin(box[i + 2], media[i + 2]), media[i]);
     }
-    double value = 0;
-    qpdf_oh rotate = inherited(q, dict, "/Rotate");
-    if (!rotate || !qpdf_oh_get_value_as_number(q, rotate, &value) || fabs(value) > 1e6) value = 0;
-    page->rotation = (((int)value / 90 % 4) + 4) % 4 * 90;
+    page->rotation =
+        (obj_int_value(doc, obj_inherited(doc, dict, "/Rotate"), 0) / 90 % 4 + 4) % 4 * 90;
     double w = box[2] - box[0], h = box[3] - box[1];
     page->width = (float)(page->rotation % 180 ? h : w);
     page->height = (float)(page->rotation % 180 ? w : h);
@@ -1079,24 +888,24 @@ static struct matrix page_space(qpdf_data q, qpdf_oh dict, struct ops_page *page
 }
 
 /* What is drawn by annotations is not walked, but it is not nothing. */
-static int count_annotations(qpdf_data q, qpdf_oh page) {
+static int count_annotations(struct pdfobj *doc, unsigned page) {
     enum { MAX_LOOKED_AT = 500 };
-    qpdf_oh list = get(q, page, "/Annots");
-    int n = has_type(q, list, ot_array) ? qpdf_oh_get_array_n_items(q, list) : 0, found = 0;
+    unsigned list = obj_get(doc, page, "/Annots");
+    int n = obj_length(doc, list), found = 0;
     for (int i = 0; i < n && i < MAX_LOOKED_AT; i++) {
-        qpdf_oh annotation = qpdf_oh_get_array_item(q, list, i),
-                subtype = get(q, annotation, "/Subtype");
-        bool silent = name_is(q, subtype, "/Link") || name_is(q, subtype, "/Popup");
-        qpdf_oh appearance = get(q, annotation, "/AP");
-        found += !silent && has_type(q, appearance, ot_dictionary);
-        release_from(q, annotation);
+        unsigned annotation = obj_item(doc, list, i),
+                 subtype = obj_get(doc, annotation, "/Subtype");
+        bool silent = obj_name_is(doc, subtype, "/Link") || obj_name_is(doc, subtype, "/Popup");
+        unsigned appearance = obj_get(doc, annotation, "/AP");
+        found += !silent && obj_is(doc, appearance, OBJ_DICT);
+        obj_release_from(doc, annotation);
     }
     return found;
 }
 
 static void start_walk(struct walk *w, struct pdfops *ops, struct arena *arena,
                        struct matrix to_page) {
-    *w = (struct walk){.ops = ops, .q = ops->q, .arena = arena};
+    *w = (struct walk){.ops = ops, .doc = ops->doc, .arena = arena};
     w->now = w->states;
     *w->now = (struct state){
         .ctm = to_page,
@@ -1112,36 +921,30 @@ static void start_walk(struct walk *w, struct pdfops *ops, struct arena *arena,
 
 enum status pdfops_page(struct pdfops *ops, int number, struct arena *arena, struct ops_page **out,
                         struct error *err) {
-    qpdf_data q = ops->q;
-    if (number < 1 || number > ops->n_pages)
+    struct pdfobj *doc = ops->doc;
+    if (number < 1 || number > pdfobj_n_pages(doc))
         return fail(err, STATUS_ARG, "qpdf finds no page %d", number);
-    qpdf_oh dict = qpdf_get_page_n(q, (size_t)number - 1);
+    unsigned dict = pdfobj_page(doc, number);
     struct ops_page *page = ARENA_NEW(arena, struct ops_page);
-    unsigned char *bytes = NULL;
-    size_t n = 0;
     struct walk *w = mem_alloc(sizeof *w);
-    start_walk(w, ops, arena, page_space(q, dict, page));
+    start_walk(w, ops, arena, page_space(doc, dict, page));
     w->page = page;
     w->now->clip = (struct rect){0, 0, page->width, page->height};
-    struct frame frame = {.resources = inherited(q, dict, "/Resources")};
+    struct frame frame = {.resources = obj_inherited(doc, dict, "/Resources")};
     w->frame = &frame;
-    qpdf_oh_get_page_content_data(q, dict, &bytes, &n);
-    bool broken = drop_errors(q);
-    if (n > MAX_STREAM_BYTES) {
-        n = MAX_STREAM_BYTES;
-        page->cut = true;
-    }
-    if (bytes) {
-        w->n_bytes_read = n;
-        walk_stream(w, (struct str){(const char *)bytes, n});
-    }
+    struct str bytes;
+    bool broken = !pdfobj_page_content(doc, dict, &bytes);
+    struct str content = str_sub(bytes, 0, MAX_STREAM_BYTES);
+    page->cut = content.n < bytes.n;
+    w->n_bytes_read = content.n;
+    walk_stream(w, content);
     paint_finish(&w->painter, page);
-    page->n_annotations = count_annotations(q, dict);
-    free(bytes);
+    page->n_annotations = count_annotations(doc, dict);
+    pdfobj_free(bytes);
     mem_free(w);
-    drop_errors(q);
-    qpdf_oh_release_all(q);
-    if (broken && n == 0) return fail(err, STATUS_FORMAT, "the page's content cannot be read");
+    pdfobj_release_all(doc);
+    if (broken && content.n == 0)
+        return fail(err, STATUS_FORMAT, "the page's content cannot be read");
     *out = page;
     return STATUS_OK;
 }

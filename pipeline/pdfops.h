@@ -1,5 +1,5 @@
 /*
- * pipeline/pdfops.h - what a PDF page draws, read from its operators. qpdf's home is pdfops.c.
+ * pipeline/pdfops.h - what a PDF page draws, read from its operators.
  *
  *   content streams, form XObjects --> one walk with a graphics state --> struct ops_page
  *
@@ -13,6 +13,7 @@
 #define PIPELINE_PDFOPS_H
 
 #include "layout/content.h"
+#include "pipeline/pdffont.h"
 #include "util/status.h"
 
 struct arena;
@@ -59,13 +60,6 @@ struct ops_paint {
     bool opaque;   // IMAGE: hides what is beneath
 };
 
-struct ops_font {
-    char name[64];  // BaseFont without subset prefix, cut off when longer
-    unsigned flags; // SPAN_BOLD, SPAN_ITALIC, SPAN_MONO by name and descriptor
-    bool vertical, wide, type3;
-    bool has_unicode; // ToUnicode is there, or a standard encoding makes it unnecessary
-};
-
 struct ops_page {
     float width, height; // pt, upright
     int rotation;        // /Rotate, 0..270
@@ -101,9 +95,6 @@ struct str pdfops_language(struct pdfops *ops, struct arena *arena); // /Lang; e
 /* Walks page number (from 1). Errors: FORMAT when qpdf cannot make sense of the page. */
 enum status pdfops_page(struct pdfops *ops, int number, struct arena *arena, struct ops_page **out,
                         struct error *err);
-
-/* SPAN_BOLD, SPAN_ITALIC, SPAN_MONO as far as a font's name tells. */
-unsigned ops_font_flags(const char *name);
 
 /* The topmost thing painted over the point before `order`; NULL: the bare page. */
 const struct ops_paint *ops_beneath(const struct ops_page *page, float x, float y, int order);

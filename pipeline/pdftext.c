@@ -126,7 +126,8 @@ static float reach_of(const struct ops_show *s) {
 /* Can b's text be seen where a's cannot, or the other way round? */
 static bool differs(const struct ops_show *a, const struct ops_show *b) {
     return (a->mode == 3) != (b->mode == 3) || (a->alpha <= 0.02f) != (b->alpha <= 0.02f) ||
-           memcmp(&a->clip, &b->clip, sizeof a->clip) != 0;
+           a->clip.x0 != b->clip.x0 || a->clip.y0 != b->clip.y0 || a->clip.x1 != b->clip.x1 ||
+           a->clip.y1 != b->clip.y1;
 }
 
 /* Whether other operators that start before `start` may have drawn what is there: without the widths
@@ -304,7 +305,7 @@ static unsigned flags_of(const struct builder *b, const char *font) {
                 return b->ops->fonts[i].flags;
         }
     }
-    return ops_font_flags(font);
+    return font_flags(font);
 }
 
 static int find_style(struct builder *b, const struct pdf_run *run) {

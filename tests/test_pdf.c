@@ -337,7 +337,7 @@ static void check_encrypted(void) {
     }
     static char bytes[1 << 20];
     struct str pdf = {bytes, fread(bytes, 1, sizeof bytes, file)};
-    fclose(file);
+    CHECK(fclose(file) == 0, "close");
     struct reader *reader = NULL;
     struct error err;
     CHECK(reader_open(pdf, "x", NULL, &reader, &err) == STATUS_PASSWORD, "a password is asked for");
