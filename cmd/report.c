@@ -242,10 +242,7 @@ void report_progress(struct report *report, const struct run_progress *p) {
     double fraction = -1;
     // Documents done, and of those at work the part of their pages that is done.
     if (p->knows_all && p->n_inputs > 0) {
-        double at_work = p->n_pages_known > 0 ? (double)p->n_pages_done / (double)p->n_pages_known *
-                                                    (double)p->n_active
-                                              : 0;
-        fraction = ((double)p->n_done + at_work) / (double)p->n_inputs;
+        fraction = ((double)p->n_done + p->n_at_work) / (double)p->n_inputs;
         if (p->n_inputs == 1 && p->n_pages_known > 0)
             fraction = (double)p->n_pages_done / (double)p->n_pages_known;
     }

@@ -175,11 +175,12 @@ static void show_progress(struct run *run) {
     p->elapsed_ms = now - run->begun_ms;
     p->n_pages_done = run->n_pages_of_done;
     p->n_pages_known = run->n_pages_known_of_done;
-    p->n_active = 0;
+    p->n_at_work = 0;
     for (struct active *a = run->active; a; a = a->next) {
-        p->n_pages_done += job_pages_done(a->job);
-        p->n_pages_known += job_result(a->job)->n_wanted;
-        p->n_active++;
+        int done = job_pages_done(a->job), wanted = job_result(a->job)->n_wanted;
+        p->n_pages_done += done;
+        p->n_pages_known += wanted;
+        if (wanted > 0) p->n_at_work += (double)done / wanted;
     }
     run->events->progress(run->events->context, p);
 }

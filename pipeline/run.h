@@ -16,7 +16,7 @@ struct run_progress {
     size_t n_done;        // documents, whatever their state
     int64_t n_pages_done; // of those documents and of the ones at work
     int64_t n_pages_known;
-    size_t n_active;
+    double n_at_work; // documents' worth of pages read of the ones at work
     int64_t elapsed_ms;
 };
 

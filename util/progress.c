@@ -9,7 +9,7 @@
 
 #include "util/clock.h"
 
-enum { REDRAW_MS = 100, LINE_MS = 30000, BAR_CELLS = 24, MIN_WIDTH = 20, DEFAULT_WIDTH = 80 };
+enum { REDRAW_MS = 100, LINE_MS = 30000, BAR_CELLS = 16, MIN_WIDTH = 20, DEFAULT_WIDTH = 80 };
 
 static const double half_life_s = 15;
 
