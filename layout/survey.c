@@ -407,4 +407,8 @@ void survey_furniture(const struct survey *s, const struct sheet *sheet, struct 
                 if (lines[m] == l) kinds[m] = (int)kind;
         }
     }
+    size_t taken = 0;
+    for (size_t i = 0; i < n; i++) taken += kinds[i] >= 0;
+    if (taken == n && n > 2) // a page has something to say: what is the same everywhere is its text
+        for (size_t i = 0; i < n; i++) kinds[i] = -1;
 }

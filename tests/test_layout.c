@@ -244,6 +244,21 @@ static void test_scale(void) {
         }
 }
 
+/* Pages that are all the same are no running heads. */
+static void test_same_pages(void) {
+    struct page p[3];
+    for (int i = 0; i < 3; i++) {
+        p[i] = page_begin(400, 600);
+        page_text(&p[i], 50, 40, 10, 0, "Form 27b");
+        page_text(&p[i], 50, 70, 10, 0, "To be filled in by the harbour master.");
+        page_text(&p[i], 50, 570, 10, 0, "Keep this copy.");
+    }
+    struct str got = pages_analyse(p, 3);
+    CHECK(str_find(got, STR("P Form 27b")) < got.n || str_find(got, STR("H1 Form 27b")) < got.n,
+          "lost:\n%.*s", STR_ARG(got));
+    for (int i = 0; i < 3; i++) page_end(&p[i]);
+}
+
 /* Pages made by chance: whatever lies on them, no word is lost and none is doubled. */
 static void test_chance(void) {
     enum { PAGES = 400 };
@@ -311,6 +326,7 @@ int main(void) {
         CHECK(text_is_caption(str_from(captions[i].text)) == captions[i].want, "caption: %s",
               captions[i].text);
     test_pages();
+    test_same_pages();
     test_chance();
     return check_end("layout");
 }
