@@ -365,6 +365,67 @@ static bool brought_more(const struct content *read, const struct content *text)
     return n_sure > 2 * text->n_words + 5;
 }
 
+enum { GRAM = 4 }; // characters compared at a time
+
+/* The next GRAM characters of a word, a character on with every call; false at the word's end. */
+static bool next_gram(struct str *word, struct str *gram, int *n_letters) {
+    struct str rest = *word;
+    uint32_t c;
+    *n_letters = 0;
+    for (int i = 0; i < GRAM; i++) {
+        if (!utf8_next(&rest, &c)) return false;
+        *n_letters += (c | 32) >= 'a' && ((c | 32) <= 'z' || c > 127);
+    }
+    *gram = (struct str){word->s, (size_t)(rest.s - word->s)};
+    return utf8_next(word, &c);
+}
+
+/* Whether what was read from the picture stands in the text layer, too: then the alarm was false,
+ * and the text layer is exact. A few characters at a time, for recognition makes mistakes; numbers
+ * do not count, for lost encodings often leave them whole. */
+static bool agrees(const struct content *read, const struct content *text) {
+    enum { MAX_TEXT = 1 << 20, ENOUGH = 40, MAX_GRAMS = 2000 };
+    struct buf all;
+    buf_open(&all, MAX_TEXT);
+    for (size_t i = 0; i < text->n_words; i++) buf_put(&all, text->words[i].text);
+    size_t n = 0, n_found = 0;
+    for (size_t i = 0; i < read->n_words && n < MAX_GRAMS; i++) {
+        struct str word = read->words[i].text, gram;
+        for (int n_letters; next_gram(&word, &gram, &n_letters);) {
+            if (n_letters < 2) continue;
+            n++;
+            n_found += all.n > 0 && memmem(all.data, all.n, gram.s, gram.n) != NULL;
+        }
+    }
+    buf_close(&all);
+    return n >= ENOUGH && n_found * 10 >= n * 4;
+}
+
+/* The page was to be read from its picture. Should the text layer be used after all? *why is what
+ * there is to complain about then; empty: nothing. */
+static bool prefer_text_layer(struct plan *plan, enum status status, const struct content *read,
+                              const struct error *err, struct arena *arena, struct str *why) {
+    *why = (struct str){0};
+    if (plan->content->n_words == 0) return false;
+    if (status != STATUS_OK) {
+        *why = arena_printf(arena, "%s, but the page's picture could not be read: %s", plan->reason,
+                            err->text);
+        return true;
+    }
+    if (plan->verdict == TRUST_LITTLE && !brought_more(read, plan->content)) {
+        plan->reason = "text layer";
+        return true;
+    }
+    if (plan->verdict != TRUST_GARBLED) return false;
+    if (agrees(read, plan->content)) {
+        plan->reason = "text layer, found in the page's picture";
+        return true;
+    }
+    if (is_useful(read)) return false;
+    *why = arena_printf(arena, "%s, and nothing readable in the page's picture", plan->reason);
+    return true;
+}
+
 static enum status read_pdf_page(struct reader *r, int number, struct arena *arena,
                                  struct content **out, struct error *err) {
     struct plan plan;
@@ -373,24 +434,17 @@ static enum status read_pdf_page(struct reader *r, int number, struct arena *are
         *out = use_text_layer(r, number, &plan, arena);
         return STATUS_OK;
     }
-    enum status status = read_from_picture(r, number, &plan, arena, out, err);
-    bool choice = r->options.engine == CHOOSE_AUTO && plan.content->n_words > 0;
-    if (!choice || (status == STATUS_OK && plan.verdict != TRUST_LITTLE && is_useful(*out)))
-        return status;
-    if (status == STATUS_OK && plan.verdict == TRUST_LITTLE) {
-        if (brought_more(*out, plan.content)) return status;
-        plan.reason = "text layer";
+    struct content *read = NULL;
+    enum status status = read_from_picture(r, number, &plan, arena, &read, err);
+    struct str why;
+    bool may_choose = r->options.engine == CHOOSE_AUTO;
+    if (may_choose && prefer_text_layer(&plan, status, read, err, arena, &why)) {
+        *out = use_text_layer(r, number, &plan, arena);
+        if (why.n > 0) degrade(*out, arena, why);
+        return STATUS_OK;
     }
-    struct content *content = use_text_layer(r, number, &plan, arena);
-    if (status != STATUS_OK)
-        degrade(content, arena,
-                arena_printf(arena, "%s, but the page's picture could not be read: %s", plan.reason,
-                             err->text));
-    else if (plan.verdict == TRUST_GARBLED)
-        degrade(content, arena,
-                arena_printf(arena, "%s, and nothing readable in the page's picture", plan.reason));
-    *out = content;
-    return STATUS_OK;
+    *out = read;
+    return status;
 }
 
 enum status reader_page(struct reader *r, int number, struct arena *arena, struct content **out,

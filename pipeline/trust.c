@@ -109,6 +109,14 @@ struct tally {
         n_rises; // words of four and more letters; with several scripts, ...
 };
 
+/* Addresses and paths, file and variable names: letters in them follow no language. */
+static bool is_name(struct str word) {
+    for (size_t i = 1; i + 1 < word.n; i++) {
+        if (word.s[i] && strchr("./@_\\:", word.s[i])) return true;
+    }
+    return false;
+}
+
 static struct tally count(const struct content *content) {
     struct tally t = {0};
     for (size_t i = 0; i < content->n_words && t.n_words < MAX_WORDS; i++) {
@@ -117,7 +125,7 @@ static struct tally count(const struct content *content) {
         t.n_chars += m.n;
         t.n_odd += m.n_odd;
         t.n_latin1 += m.n_latin1;
-        if (m.n_latin == m.n_letters && m.n_letters >= 4) {
+        if (m.n_latin == m.n_letters && m.n_letters >= 4 && !is_name(content->words[i].text)) {
             t.n_latin += m.n_latin;
             t.n_vowels += m.n_vowels;
             bool abbreviation = m.all_upper && m.n_letters <= 6;
@@ -136,8 +144,9 @@ bool trust_looks_garbled(const struct content *content) {
     struct tally t = count(content);
     if (t.n_chars < ENOUGH_CHARS) return false;
     bool enough = t.n_latin_words >= ENOUGH_WORDS;
-    if (enough && t.n_no_vowel * 100 > 35 * t.n_latin_words) return true;
-    if (t.n_latin >= ENOUGH_LETTERS && t.n_vowels * 100 < 18 * t.n_latin) return true;
+    if (enough && t.n_no_vowel * 100 > 28 * t.n_latin_words) return true;
+    int least_share = t.n_latin >= 3 * ENOUGH_LETTERS ? 24 : 20;
+    if (t.n_latin >= ENOUGH_LETTERS && t.n_vowels * 100 < least_share * t.n_latin) return true;
     enough = t.n_letter_words >= ENOUGH_WORDS;
     if (enough && t.n_mixed * 100 > 40 * t.n_letter_words) return true;
     if (enough && t.n_rises * 100 > 45 * t.n_letter_words) return true;

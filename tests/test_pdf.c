@@ -353,6 +353,66 @@ static void check_encrypted(void) {
     reader_close(reader);
 }
 
+/* Pages whose text layer looks garbled, read to the end: one where it is, one where it only looks. */
+static void check_second_opinion(void) {
+    static const char
+        *const shifted = // the letters of /F2 are shown as they are, but called the third next
+        "<</Length 260>>stream\n/CIDInit /ProcSet findresource begin begincmap\n1 "
+        "begincodespacerange <00> <ff> "
+        "endcodespacerange\n5 beginbfrange\n<20> <40> <0020>\n<41> <57> <0044>\n<58> <5a> <0041>\n"
+        "<61> <77> <0064>\n<78> <7a> <0061>\nendbfrange endcmap end\nendstream";
+    static const struct {
+        const char *name;
+        struct make_pdf pdf;
+        enum engine_id engine;
+        const char *reason, *says;
+    } pages[] = {
+        {"garbled",
+         {.page = "/MediaBox[0 0 400 200]",
+          .content = "BT /F2 14 Tf 18 TL 20 170 Td (Every letter of this page is printed) Tj T* "
+                     "(as it should be but "
+                     "the font says) Tj T* (that another letter stands there so) Tj T* (only the "
+                     "picture can be "
+                     "believed) Tj ET",
+          .resources = "/Font<</F2 6 0 R>>",
+          .more = {"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 7 0 R>>", shifted}},
+         ENGINE_TESSERACT,
+         "garbled text layer",
+         "letter"},
+        {"a key that looks garbled",
+         {.page = "/MediaBox[0 0 400 200]",
+          .content =
+              "BT /F2 14 Tf 18 TL 20 170 Td (mQENBFxNrtQBCADJ aWxsIHRoYXQgZ2xp) Tj T* "
+              "(dHRlcnMgaXMgbm90 "
+              "IGdvbGQgYnV0IHRo) Tj T* (aXNLZXlJc0p1c3RB UmFuZG9tS2V5Rm9y) Tj T* (VGVzdGluZ1RoaXNQ "
+              "cm9ncmFtV2l0aEl0) Tj T* (kQxYzPqRsTvWxBnM LpKjHgFdSaQwErTy) Tj ET",
+          .resources = "/Font<</F2 6 0 R>>",
+          .more = {"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>"}},
+         ENGINE_TEXT,
+         "text layer, found in the page's picture",
+         "mQENBFxNrtQBCADJ"},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        struct reader *reader =
+            open_reader(pages[i].name, make_pdf(arena, &pages[i].pdf), CHOOSE_AUTO);
+        struct content *c;
+        struct error err;
+        enum status status = reader_page(reader, 1, arena, &c, &err);
+        if (status == STATUS_MISSING) {
+            check_skip(pages[i].name, err.text);
+        } else {
+            CHECK(status == STATUS_OK, "%s: %s", pages[i].name, err.text);
+            CHECK(c->info.engine == pages[i].engine, "%s: engine %d", pages[i].name,
+                  c->info.engine);
+            CHECK_STR(c->info.reason, pages[i].reason, pages[i].name);
+            struct str text = describe(c);
+            CHECK(str_find(text, str_from(pages[i].says)) < text.n, "%s: %.*s", pages[i].name,
+                  STR_ARG(text));
+        }
+        reader_close(reader);
+    }
+}
+
 int main(void) {
     arena = arena_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_page(i);
@@ -361,6 +421,7 @@ int main(void) {
     check_figures();
     check_refusals();
     check_encrypted();
+    check_second_opinion();
     arena_free(arena);
     return check_end("test_pdf");
 }

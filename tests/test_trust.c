@@ -68,6 +68,12 @@ static const struct {
     {"abbreviations", false,
      "NATO UNHCR WTO HTML CSS XML HTTPS GmbH NGO IPCC SDG UNDP WHO FAO ILO IMF BRD DDR CHF kWh "
      "mmHg"},
+    {"addresses", false,
+     "www.cninfo.com.cn www.hkexnews.hk www.gnmrfx.com.cn http://rfc.ftp.gmx.de/pub/txt.tgz "
+     "tmp/src.lst "
+     "www.cninfo.com.cn www.hkexnews.hk www.gnmrfx.com.cn my_str_ptr fd_cnt_max jkl@smtp.mx.ch "
+     "www.bbc.tv "
+     "www.hkexnews.hk www.cninfo.com.cn www.hkexnews.hk"},
     {"dot leaders", false,
      "Contents ................ Introduction ................ 1 Methods ................ 7 Results "
      "................ 12 ________________ Signature"},
