@@ -799,3 +799,22 @@ enum status pdf_render_png(struct pdf *pdf, int number, struct rect region, doub
     cairo_surface_destroy(surface);
     return status;
 }
+
+void pdf_preload(void) {
+    static const char tiny[] =
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R>>endobj\n"
+        "4 0 obj<</Length 22>>stream\n0 0 1 rg 0 0 5 5 re f \nendstream endobj\n"
+        "trailer<</Root 1 0 R>>\n";
+    struct pdf *pdf;
+    struct error ignored;
+    const char *password;
+    if (pdf_open((struct str){tiny, sizeof tiny - 1}, NULL, 0, &pdf, &password, &ignored) !=
+        STATUS_OK)
+        return;
+    struct bitmap bitmap;
+    struct rect page = {0, 0, 9, 9};
+    if (pdf_render(pdf, 1, page, 72, 10000, &bitmap, &ignored) == STATUS_OK) bitmap_free(&bitmap);
+    pdf_close(pdf);
+}

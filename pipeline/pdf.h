@@ -84,4 +84,8 @@ enum status pdf_render_png(struct pdf *pdf, int number, struct rect region, doub
                            size_t max_pixels, struct arena *arena, struct picture *out,
                            struct error *err);
 
+/* Does once what the first document of a process pays for otherwise (colour profiles, tables), so
+ * that children forked from here need not: reads a tiny document of our own. */
+void pdf_preload(void);
+
 #endif

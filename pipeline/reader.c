@@ -24,8 +24,8 @@
 enum {
     PDF_HEADER_WITHIN = 1024, // bytes; writers put junk in front
     USUAL_DPI = 300,
-    LEAST_DPI = 150, // below it small print is lost
-    FIGURE_DPI = 150,
+    LEAST_DPI = 150,  // below it small print is lost
+    FIGURE_DPI = 120, // rendering and packing figures is most of a born-digital page's cost
     FIGURE_PIXELS = 4000000,
     MAX_FIGURES = 60, // cut out of one page
 };

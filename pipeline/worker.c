@@ -1,4 +1,5 @@
 /* pipeline/worker.c - see worker.h. */
+#include "pipeline/pdf.h"
 #include "pipeline/worker.h"
 
 #include <errno.h>
@@ -418,4 +419,5 @@ int worker_main(int channel, const int *fds, size_t n_fds, int rules) {
 
 void worker_preload(void) {
     draw_preload();
+    pdf_preload();
 }
