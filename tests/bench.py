@@ -4,17 +4,19 @@
     ocr    pages/s with one worker and two, against tesseract with OMP_THREAD_LIMIT=1 on the same pages
     size   10,000 pages: memory of every process of docmill over time; BENCH_PAGES sets another number
 
-Documents are joined from samples/ with qpdf and rendered with pdftoppm. Times are the best of five
+Documents are joined from samples/ with qpdf and rendered with pdftoppm; the long one is written here. Times are the best of five
 (text) or two (ocr) rounds in turns: other work on the machine only ever adds. Needs qpdf, poppler-utils, tesseract-ocr.
 """
 import glob
 import os
+import random as random_words
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 SAMPLES = os.path.join(ROOT, "samples")
@@ -41,15 +43,69 @@ def best(times):
 
 
 def join(folder, n_pages):
-    """A PDF of n_pages from the samples, each page an object of its own as in a real document."""
-    path = os.path.join(folder, "joined-%d.pdf" % n_pages)
-    command = ["qpdf", "--empty", "--pages"]
-    while len(command) < 3 + n_pages // 2:
-        command += [os.path.join(SAMPLES, name) for name in BORN_DIGITAL]
-    subprocess.run(command + ["--", path + ".all"], check=True)
+    """A PDF of n_pages from the samples, as they are repeated."""
+    path = os.path.join(folder, "joined.pdf")
+    names = [os.path.join(SAMPLES, name) for name in BORN_DIGITAL] * (n_pages // 7 + 1)
+    subprocess.run(["qpdf", "--empty", "--pages"] + names + ["--", path + ".all"], check=True)
     subprocess.run(["qpdf", path + ".all", "--pages", ".", "1-%d" % n_pages, "--", path], check=True)
-    os.unlink(path + ".all")
     return path
+
+
+WORDS = """the harbour master wrote that water level and weather were noted every morning by one of the keepers whose
+lamp stood above the northern gate until somebody moved it without asking""".split()
+
+
+def page_content(number):
+    """Head, page number, every third page a heading, eight paragraphs, every tenth page a ruled table."""
+    random = random_words.Random(number)
+    out = ["BT /F1 9 Tf 72 800 Td (Annals of an Invented Harbour) Tj ET BT /F1 9 Tf 290 40 Td (%d) Tj ET" % number]
+    y = 770
+    if number % 3 == 1:
+        out.append("BT /F2 15 Tf 72 %d Td (%d Of things seen and counted) Tj ET" % (y, number // 3 + 1))
+        y -= 30
+    while y > 220:
+        for line in range(random.randint(3, 6)):
+            text = " ".join(random.choice(WORDS) for _ in range(13 if line else 12))
+            out.append("BT /F1 11 Tf 72 %d Td (%s) Tj ET" % (y, text.capitalize() if not line else text))
+            y -= 14
+        y -= 10
+    if number % 10 == 0:
+        for row in range(5):
+            out.append("72 %d m 400 %d l S" % (190 - row * 20, 190 - row * 20))
+            for column in range(4 if row < 4 else 0):
+                out.append("BT /F1 10 Tf %d %d Td (%d) Tj ET" % (80 + column * 82, 176 - row * 20, random.randint(1, 9999)))
+        out += ["%d 190 m %d 110 l S" % (72 + c * 82, 72 + c * 82) for c in range(5)]
+    return zlib.compress("\n".join(out).encode())
+
+
+def write_long(path, n_pages):
+    """A PDF of n_pages pages, all different, in a page tree of two levels."""
+    offsets = []
+    n_groups = (n_pages + 99) // 100
+    first_page = 5 + n_groups
+    with open(path, "wb") as f:
+        def put(body):
+            offsets.append(f.tell())
+            f.write(b"%d 0 obj\n%s\nendobj\n" % (len(offsets), body))
+
+        f.write(b"%PDF-1.5\n")
+        put(b"<< /Type /Catalog /Pages 2 0 R >>")
+        put(b"<< /Type /Pages /Count %d /Kids [%s] >>"
+            % (n_pages, b" ".join(b"%d 0 R" % (5 + g) for g in range(n_groups))))
+        for font in (b"Times-Roman", b"Helvetica-Bold"):
+            put(b"<< /Type /Font /Subtype /Type1 /BaseFont /%s >>" % font)
+        for g in range(n_groups):
+            pages = range(g * 100, min(n_pages, g * 100 + 100))
+            put(b"<< /Type /Pages /Parent 2 0 R /Count %d /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R /F2 4 0 R "
+                b">> >> /Kids [%s] >>" % (len(pages), b" ".join(b"%d 0 R" % (first_page + 2 * i) for i in pages)))
+        for i in range(n_pages):
+            put(b"<< /Type /Page /Parent %d 0 R /Contents %d 0 R >>" % (5 + i // 100, first_page + 2 * i + 1))
+            content = page_content(i + 1)
+            put(b"<< /Length %d /Filter /FlateDecode >> stream\n%s\nendstream" % (len(content), content))
+        start = f.tell()
+        f.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(offsets) + 1))
+        f.write(b"".join(b"%010d 00000 n \n" % o for o in offsets))
+        f.write(b"trailer << /Root 1 0 R /Size %d >>\nstartxref\n%d\n%%%%EOF\n" % (len(offsets) + 1, start))
 
 
 def convert(program, inputs, folder, *options):
@@ -131,7 +187,8 @@ def memory_mb(pid):
 def bench_size(program, folder):
     n_pages = int(os.environ.get("BENCH_PAGES", "10000"))
     print("size: %d pages in one document, to Markdown, HTML, DOCX and JSON" % n_pages)
-    pdf = join(folder, n_pages)
+    pdf = os.path.join(folder, "long.pdf")
+    write_long(pdf, n_pages)
     command = [program, "convert", pdf, "-o", os.path.join(folder, "s"), "--to", "md,html,docx,json", "-q", "--jobs", "1"]
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
