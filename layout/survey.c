@@ -179,7 +179,8 @@ static uint64_t hash_add(uint64_t h, uint32_t c) {
 /* Hash of a line's text with digits masked and blanks left out. */
 static uint64_t masked_hash(const struct line *l, int end) {
     // the size is part of it: the title that running heads repeat is no running head
-    uint64_t h = 1469598103934665603u + (unsigned)end + 2 * (unsigned)half_points(l->size);
+    uint64_t h =
+        1469598103934665603u + (unsigned)end + (uint64_t)2 * (unsigned)half_points(l->size);
     for (size_t i = 0; i < l->n_words; i++) {
         struct str rest = l->words[i]->text;
         bool digit = false;
@@ -264,7 +265,7 @@ static size_t rim_lines(const struct sheet *sheet, struct line *const *lines, si
                                          h < 0         ? 0
                                          : h > Y_STEPS ? Y_STEPS
                                                        : h};
-            if (k + 1 >= 2 * 64) return k;
+            if (k + 1 >= (size_t)2 * 64) return k;
             if (end == 0 && k >= 64) break;
         }
     }

@@ -348,8 +348,8 @@ static enum status read_merges(struct loader *l) {
         status = read_merge(l, &p, event, &left, &right);
         if (status != STATUS_OK) break;
         joined = mem_realloc(joined, left.n + right.n + 1);
-        memcpy(joined, left.s, left.n);
-        memcpy(joined + left.n, right.s, right.n);
+        if (left.n) memcpy(joined, left.s, left.n);
+        if (right.n) memcpy(joined + left.n, right.s, right.n);
         int a = find_token(t, left), b = find_token(t, right);
         int made = find_token(t, (struct str){joined, left.n + right.n});
         if (a < 0 || b < 0 || made < 0 || rank >= (uint32_t)t->n_tokens)

@@ -364,8 +364,8 @@ static uint32_t plain_letter(uint32_t c) {
     case 0x131: return 'i';   // ı
     case 0x259: return 'e';   // ə
     case 0x6a9: return 0x643; // Arabic kaf
-    case 0x6cc: return 0x64a; // yeh
-    case 0x6d2: return 0x64a; // yeh barree
+    case 0x6cc:
+    case 0x6d2: return 0x64a; // yeh, yeh barree
     case 0x6c1:
     case 0x6be: return 0x647; // heh
     case 0x456: return 'i';   // Cyrillic i

@@ -9,6 +9,7 @@
  */
 #include "pipeline/tiff.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -235,7 +236,7 @@ static void put_raster(const uint32_t *raster, struct bitmap *out) {
     for (size_t i = 0; i < n; i++) {
         uint32_t rest = 255 - TIFFGetA(raster[i]);
         uint32_t rgb[3] = {TIFFGetR(raster[i]), TIFFGetG(raster[i]), TIFFGetB(raster[i])};
-        for (int c = 0; c < out->n_channels; c++) {
+        for (int c = 0; c < out->n_channels && c < 3; c++) {
             uint32_t value = rgb[c] + rest;
             out->px[i * (size_t)out->n_channels + (size_t)c] = (uint8_t)(value > 255 ? 255 : value);
         }
@@ -300,6 +301,7 @@ static uint32_t bits_at(const uint8_t *row, size_t at, unsigned n) {
  * come out as 0..1, others as they are. */
 static float sample_at(const uint8_t *row, size_t i, const struct layout *layout) {
     unsigned bits = layout->bits;
+    assert(bits >= 1 && bits <= 64); // others were refused when the file was opened
     bool is_float = layout->format == SAMPLEFORMAT_IEEEFP;
     uint64_t u = 0;
     if (bits == 64) {

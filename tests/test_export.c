@@ -268,8 +268,8 @@ static struct table *random_table(struct builder *b) {
     int n_rows = 1 + chance(6), n_cols = 1 + chance(chance(9) ? 6 : 80);
     struct table *t = ARENA_NEW(arena, struct table);
     *t = (struct table){.n_rows = n_rows, .n_cols = n_cols, .n_header_rows = chance(n_rows + 1)};
-    t->cells = ARENA_ARRAY(arena, (size_t)(n_rows * n_cols), struct cell);
-    char *covered = arena_alloc(arena, (size_t)(n_rows * n_cols));
+    t->cells = ARENA_ARRAY(arena, (size_t)n_rows * (size_t)n_cols, struct cell);
+    char *covered = arena_alloc(arena, (size_t)n_rows * (size_t)n_cols);
     for (int i = 0; i < n_rows * n_cols; i++) {
         if (covered[i]) continue;
         int row = i / n_cols, col = i % n_cols, row_span = 1 + chance(3) % (n_rows - row),

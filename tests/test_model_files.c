@@ -137,8 +137,8 @@ static void put_file(const char *folder, const char *name, struct str text) {
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "wb");
     if (!file) return;
-    fwrite(text.s, 1, text.n, file);
-    fclose(file);
+    bool written = fwrite(text.s, 1, text.n, file) == text.n;
+    CHECK(fclose(file) == 0 && written, "%s: written", path);
 }
 
 static const struct {

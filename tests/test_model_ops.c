@@ -218,7 +218,7 @@ static void test_cache(void) {
         size_t d = (size_t)caches[i].d, w = (size_t)caches[i].n_heads * d,
                kw = (size_t)caches[i].n_kv_heads * d;
         struct kv_memory kv = {caches[i].dtype, 2, caches[i].n_kv_heads, caches[i].d, 8, NULL};
-        kv.data = mem_alloc(8 * 2 * 2 * kw * KV_PAGE_TOKENS * dtype_bytes(kv.dtype));
+        kv.data = mem_alloc((size_t)8 * 2 * 2 * kw * KV_PAGE_TOKENS * dtype_bytes(kv.dtype));
         const int pages[2][4] = {{3, 5, 1, 7}, {0, 2, 6, 4}};
         size_t n[2] = {150, 70};
         struct attend_item items[2] = {{pages[0], 0, 0, n[0]}, {pages[1], 0, n[0], n[1]}};

@@ -1,6 +1,7 @@
 /* util/str.c - see str.h. */
 #include "util/str.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "util/arena.h"
@@ -10,7 +11,9 @@ struct str str_from(const char *c_string) {
 }
 
 bool str_eq(struct str a, struct str b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+    if (a.n != b.n || a.n == 0) return a.n == b.n;
+    assert(a.s && b.s); // only an empty slice may point nowhere
+    return memcmp(a.s, b.s, a.n) == 0;
 }
 
 int str_cmp(struct str a, struct str b) {
