@@ -296,7 +296,7 @@ static void check_figures(void) {
     if (c->n_pictures == 1) {
         const struct picture *p = &c->pictures[0];
         CHECK(str_starts(p->png, STR("\x89PNG")), "cut out as PNG");
-        CHECK(p->width_px == 209 && p->height_px == 167, "%d x %d", p->width_px, p->height_px);
+        CHECK(p->width_px == 167 && p->height_px == 134, "%d x %d", p->width_px, p->height_px);
     }
     struct bitmap picture;
     CHECK(reader_picture(reader, c, 72, &picture, &err) == STATUS_OK, "page picture");
