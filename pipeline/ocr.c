@@ -203,6 +203,7 @@ struct page { // a page on its way to being read
     struct arena *scratch;
     int turned; // degrees clockwise so far
     float skew;
+    size_t n_letters; // of the strips to read
     struct reading best;
     bool lone;           // best is far from good, but nothing else comes near
     const char *missing; // a language it seems to be in, whose pack is not installed
@@ -211,13 +212,15 @@ struct page { // a page on its way to being read
 /* The pack for traditional letters reads simplified ones, too, and writes them in traditional form:
  * 0.80 against 0.76 on simplified text, 0.83 against 0.74 on traditional. It must lead clearly. */
 static float handicap(const char *code, const char *against) {
-    return strcmp(code, "chi_tra") == 0 && strcmp(against, "chi_sim") == 0 ? 0.06f : 0;
+    if (strcmp(code, "chi_tra") == 0 && strcmp(against, "chi_sim") == 0) return 0.06f;
+    return strcmp(code, "chi_sim") == 0 && strcmp(against, "chi_tra") == 0 ? -0.06f : 0;
 }
 
 static void try_language(struct page *page, const char *code) {
     if (!lang_installed(code)) return;
     if (strcmp(page->best.language, code) == 0 && page->best.turned == page->turned) return;
-    struct reading reading = read_strip(page->ocr, page->prep, code, STRIP_LETTERS, page->scratch);
+    struct reading reading =
+        read_strip(page->ocr, page->prep, code, page->n_letters, page->scratch);
     reading.turned = page->turned;
     if (score(&reading) > score(&page->best) + handicap(code, page->best.language))
         page->best = reading;
@@ -258,8 +261,8 @@ static void try_script(struct page *page, const char *script) {
 }
 
 /* Scripts that osd does not know, until one fits. None fits well: then the one that stands out from
- * the others, if there is one. Noise is read as noise by every pack alike; faint Lao scores 0.26 with
- * its own pack, 0.14 with the next best. */
+ * the others, if there is one: noise is read as noise by every pack alike, but clean Lao scores 0.15
+ * with its own pack, which is a poor one, and 0.08 with the next best. */
 static void try_rare_scripts(struct page *page) {
     static const char *const codes[] = {"kor", "hye", "kat", "guj", "pan",
                                         "sin", "khm", "mya", "lao", "amh"};
@@ -277,7 +280,7 @@ static void try_rare_scripts(struct page *page) {
             second = page->best.confidence;
         }
     }
-    bool stands_out = first.confidence >= 0.2f && first.confidence > 1.6f * second &&
+    bool stands_out = first.confidence >= 0.12f && first.confidence > 1.7f * second &&
                       first.confidence > 0.9f * before.confidence;
     page->lone = stands_out;
     page->best = stands_out ? first : before;
@@ -333,10 +336,15 @@ static void choose_within_script(struct page *page) {
     if (same && guesses[0].share >= 0.15 && (n == 1 || guesses[1].share < 0.7 * guesses[0].share))
         return;
     // A glance did not settle it: a longer look.
+    page->n_letters = STRIP_LETTERS;
     struct reading longer =
-        read_strip(page->ocr, page->prep, page->best.language, STRIP_LETTERS, page->scratch);
+        read_strip(page->ocr, page->prep, page->best.language, page->n_letters, page->scratch);
     longer.turned = page->turned;
-    if (longer.n_letters > page->best.n_letters) page->best = longer;
+    if (longer.n_letters > 0) page->best = longer;
+    if (strcmp(script, "Han") == 0) {
+        try_language(page, "chi_sim");
+        try_language(page, "chi_tra");
+    }
     script = lang_script_of_text(page->best.text);
     n = lang_guess(page->best.text, script, guesses, N_TRIED);
     if (n > 0 && strcmp(guesses[0].code, page->best.language) == 0) return;
@@ -365,7 +373,8 @@ static void settle(struct page *page) {
     if (prep_n_letters(page->prep) < 10) return;
     struct prep_votes votes = prep_votes(page->prep);
     if (ocr->given[0] && votes.up > CLEARLY_UP) return;
-    page->best = read_strip(ocr, page->prep, page->best.language, GLANCE_LETTERS, page->scratch);
+    page->n_letters = GLANCE_LETTERS;
+    page->best = read_strip(ocr, page->prep, page->best.language, page->n_letters, page->scratch);
     page->best.turned = page->turned;
     bool plausible = votes.up > CLEARLY_UP && page->best.confidence >= PLAUSIBLE;
     if (!is_sure(&page->best) && !plausible) find_way_up(page, votes.up);
@@ -383,11 +392,11 @@ struct collector {
     size_t cap;
     struct box part;   // of the picture that was recognised
     struct box *boxes; // of the words, px
+    size_t n_first;    // words that were there before this part
     size_t cap_boxes;
-    float least_confidence; // of words worth taking
-    bool close_up;          // the language is written without spaces
-    bool closed;            // the last word ends with punctuation as wide as a letter
-    float pt;               // of a pixel
+    bool close_up; // the language is written without spaces
+    bool closed;   // the last word ends with punctuation as wide as a letter
+    float pt;      // of a pixel
     double confidence_sum;
     size_t n_letters;
 };
@@ -477,7 +486,7 @@ static struct str mend_letters(struct arena *arena, struct str text) {
 
 static bool is_taken(const struct collector *to, struct box box) {
     int x = (box.x0 + box.x1) / 2, y = (box.y0 + box.y1) / 2;
-    for (size_t i = 0; i < to->content->n_words; i++) {
+    for (size_t i = 0; i < to->n_first; i++) {
         const struct box *b = &to->boxes[i];
         if (x >= b->x0 && x <= b->x1 && y >= b->y0 && y <= b->y1) return true;
     }
@@ -521,8 +530,8 @@ static void take_word(TessResultIterator *it, const char *raw, bool space, struc
         text = STR("\xe2\x80\xa2");
         confidence = fmaxf(confidence, 0.9f);
     }
-    if (is_garbage(text, confidence) || confidence < to->least_confidence) return;
-    if (to->part.x1 > 0 && is_taken(to, box)) return;
+    if (is_garbage(text, confidence)) return;
+    if (is_taken(to, box)) return;
     if (to->close_up && touches_wide_punctuation(to, text)) space = false;
     add_word(to, mend_letters(to->arena, text), box, baseline + (float)to->part.y0, size, space,
              confidence);
@@ -564,6 +573,40 @@ static void take_words(TessBaseAPI *api, struct collector *to) {
 
 /* ---- a second look ---- */
 
+static bool same_line(const struct box *a, const struct box *b) {
+    int overlap = (a->y1 < b->y1 ? a->y1 : b->y1) - (a->y0 > b->y0 ? a->y0 : b->y0);
+    int lower = a->y1 - a->y0 < b->y1 - b->y0 ? a->y1 - a->y0 : b->y1 - b->y0;
+    return 2 * overlap > lower;
+}
+
+/* Read without layout, a word's box may reach over its neighbours: cuts it off at the next word. */
+static void part_boxes(struct collector *to, size_t from) {
+    for (size_t i = from; i + 1 < to->content->n_words; i++) {
+        struct box *a = &to->boxes[i], *b = &to->boxes[i + 1];
+        if (!same_line(a, b)) continue;
+        if (b->x0 > a->x0 && a->x1 > b->x0)
+            a->x1 = b->x0;
+        else if (b->x1 < a->x1 && a->x0 < b->x1)
+            a->x0 = b->x1;
+        to->content->words[i].bbox.x0 = (float)a->x0 * to->pt;
+        to->content->words[i].bbox.x1 = (float)a->x1 * to->pt;
+    }
+}
+
+/* Takes the words from `from` on back unless they came out well on the whole. */
+static void keep_if_sound(struct collector *to, size_t from) {
+    double sum = 0, n = 0;
+    for (size_t i = from; i < to->content->n_words; i++) {
+        double length = (double)utf8_length(to->content->words[i].text);
+        sum += length * (double)to->content->words[i].confidence;
+        n += length;
+    }
+    if (n >= 2 && sum >= 0.6 * n) return;
+    to->content->n_words = from;
+    to->confidence_sum -= sum;
+    to->n_letters -= (size_t)n;
+}
+
 /* Moves the words from `from` on to where they belong: before the first word that lies below them. */
 static void put_in_place(struct collector *to, size_t from) {
     struct content *content = to->content;
@@ -574,6 +617,7 @@ static void put_in_place(struct collector *to, size_t from) {
                           to->boxes[at].x1 > first->x0))
         at++;
     if (at == from) return;
+    while (at > 0 && same_line(&to->boxes[at - 1], &to->boxes[at])) at--;
     struct word *words = mem_alloc(mem_product(n, sizeof *words));
     struct box *boxes = mem_alloc(mem_product(n, sizeof *boxes));
     memcpy(words, content->words + from, n * sizeof *words);
@@ -597,13 +641,15 @@ static void look_again_at_gaps(struct ocr *ocr, const struct prep *prep, struct 
         bool line = (float)(regions[i].y1 - regions[i].y0) < 3.2f * prep_letter_height(prep);
         size_t from = to->content->n_words;
         to->part = regions[i];
-        to->least_confidence = 0.6f;
-        if (recognise(ocr->api, prep, regions[i], line ? PSM_SINGLE_LINE : PSM_SINGLE_BLOCK))
-            take_words(ocr->api, to);
-        // Words in bold Gurmukhi or Devanagari are one long component each, taken for a drawing.
-        bool nothing = to->content->n_words == from;
-        if (nothing && line && recognise(ocr->api, prep, regions[i], PSM_RAW_LINE))
-            take_words(ocr->api, to);
+        to->n_first = from;
+        // Words in bold Gurmukhi or Devanagari are one long component each, which page layout takes
+        // for a drawing even when it is told that this is a line: then without layout.
+        const TessPageSegMode modes[] = {line ? PSM_SINGLE_LINE : PSM_SINGLE_BLOCK, PSM_RAW_LINE};
+        for (int m = 0; m < (line ? 2 : 1) && to->content->n_words == from; m++) {
+            if (recognise(ocr->api, prep, regions[i], modes[m])) take_words(ocr->api, to);
+            keep_if_sound(to, from);
+        }
+        part_boxes(to, from);
         put_in_place(to, from);
     }
 }

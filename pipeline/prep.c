@@ -220,8 +220,8 @@ enum { FAINT_TILE = 40, FAINT_CONTRAST = 80, FAINT_STEP = 25 };
 static double faint_share(const struct prep *prep) {
     l_int32 n_ink = 0;
     pixCountPixels(prep->binary, &n_ink, NULL);
-    NUMA *histogram = pixGetGrayHistogram(prep->grey, 1);
-    if (!histogram || n_ink == 0) return 0;
+    NUMA *histogram = n_ink > 0 ? pixGetGrayHistogram(prep->grey, 1) : NULL;
+    if (!histogram) return 0;
     int paper = rank(histogram, 0.6);
     double n_dark = 0;
     for (int v = 0; v < paper - FAINT_STEP; v++) {
