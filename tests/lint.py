@@ -30,12 +30,12 @@ FOLDERS = {
 
 # Header of a foreign library (prefix) -> the files that may include it. One file is the rule.
 HOMES = {
-    "glib": ["pipeline/pdftext.c", "pipeline/pdfdoc.c", "pipeline/pdf.c"],
-    "poppler": ["pipeline/pdftext.c", "pipeline/pdfdoc.c", "pipeline/pdf.c"],
-    "cairo": ["pipeline/draw.c", "pipeline/pdftext.c", "pipeline/pdfdoc.c", "pipeline/pdf.c"],
-    "qpdf/": ["pipeline/pdfops.c"],
+    "glib": ["pipeline/pdf.c"],
+    "poppler": ["pipeline/pdf.c"],
+    "cairo": ["pipeline/pdf.c", "pipeline/draw.c"],
+    "qpdf/": ["pipeline/pdfobj.c"],
     "tesseract/": ["pipeline/ocr.c"],
-    "leptonica/": ["pipeline/ocr.c", "pipeline/prep.c", "pipeline/image.c", "pipeline/draw.c"],
+    "leptonica/": ["pipeline/prep.c", "pipeline/image.c"],
     "tiff": ["pipeline/tiff.c"],
     "openjpeg": ["pipeline/jp2.c"],
     "libexif/": ["pipeline/exif.c"],
@@ -43,15 +43,16 @@ HOMES = {
     "zip.h": ["exporters/package.c"],
     "zlib.h": [],
     "jansson": ["exporters/document_json.c"],
-    "openssl/": ["pipeline/hash.c", "util/hash.c"],
+    "openssl/": ["util/hash.c"],
     "seccomp": ["pipeline/sandbox.c"],
     "linux/landlock": ["pipeline/sandbox.c"],
     "png": [],
     "jpeglib": [],
     "mpi.h": ["mpi/", "cmd/"],
     "cuda": ["model/ops_cuda.cu"],
-    "cblas": ["model/ops_cpu.c"],
 }
+# Asks every library for its version and nothing else.
+VERSIONS = "pipeline/versions.c"
 # Unicode properties and composition are wanted wherever text is looked at letter by letter.
 EVERYWHERE = re.compile(r"^(uni[a-z]+|unistr|unictype|uninorm|unicase)\.h$")
 

@@ -247,7 +247,7 @@ static struct str read_back(const char *path) {
     FILE *file = fopen(path, "rb");
     static char bytes[1 << 16];
     size_t n = file ? fread(bytes, 1, sizeof bytes, file) : 0;
-    if (file) fclose(file);
+    CHECK(file && fclose(file) == 0, "%s: read back", path);
     unlink(path);
     return (struct str){bytes, n};
 }
@@ -356,7 +356,7 @@ static void test_loop(void) {
     uint16_t n;
     memcpy(&at, tiff.s + 4, 4);
     memcpy(&n, tiff.s + at, 2);
-    memcpy((char *)tiff.s + at + 2 + 12 * n, &at, 4);
+    memcpy((char *)tiff.s + at + 2 + (size_t)12 * n, &at, 4);
     struct image *image = NULL;
     CHECK(image_open(tiff, "loop", &image, NULL) == STATUS_OK, "a loop of directories opens");
     CHECK(image && image_n_pages(image) == 1, "a loop of directories is one page");
